@@ -1,0 +1,2 @@
+// Package blobstore keeps objects by key in one store: a directory or a bucket.
+package blobstore

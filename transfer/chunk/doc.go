@@ -1,0 +1,2 @@
+// Package chunk cuts guest bytes by content and finds the holes between them.
+package chunk
