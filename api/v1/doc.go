@@ -1,0 +1,40 @@
+// Package v1 holds the JSON shapes and the routes of Loggia's own HTTP surface.
+//
+// Every request but /livez and /readyz carries "Authorization: Bearer TOKEN". Answers that are no
+// 2xx carry an ErrorBody. Reads take consistency=strong|default|stale and answer the header
+// Loggia-State-Age (seconds, only when the answer may be stale).
+//
+//	GET    /livez /readyz /metrics
+//	GET    /v1/status                                  Status
+//	GET    /v1/events[?version=g/i/v]                  text/event-stream of Event
+//	GET    /v1/regions[/{region}]                      List[Region] | Region
+//	DELETE /v1/regions/{region}[?lost=true]            RegionRemoved
+//	GET    /v1/members                                 List[Member]
+//	DELETE /v1/members/{id}
+//	POST   /v1/join-tokens                             JoinTokenRequest -> JoinToken
+//	GET    /v1/tokens; POST /v1/tokens                 List[Token]; TokenRequest -> Token
+//	DELETE /v1/tokens/{id}
+//	GET    /v1/raft/peers                              List[RaftPeer]
+//	POST   /v1/raft/transfer                           hands leadership over
+//	POST   /v1/raft/promote                            PromoteRequest
+//	GET    /v1/galleries                               List[Gallery]
+//	GET|PUT|DELETE /v1/galleries/{g}                   Gallery
+//	GET    /v1/galleries/{g}/images                    List[Image]
+//	GET|PUT|DELETE /v1/galleries/{g}/images/{i}        Image
+//	GET    /v1/galleries/{g}/images/{i}/versions       List[Version]
+//	GET|PUT|PATCH|DELETE .../versions/{v}              Version; {v} may be "latest" in a GET, with ?region=
+//	GET    .../versions/{v}/status                     VersionStatus
+//	POST   /v1/uploads                                 UploadRequest -> Upload
+//	GET    /v1/uploads/{id}                            Upload
+//	POST   /v1/uploads/{id}/open                       Upload: this node takes the upload over
+//	GET    /v1/uploads/{id}/known                      chunk ids the client need not send (transfer/wire)
+//	GET    /v1/uploads/{id}/spans                      finished spans (transfer/wire)
+//	POST   /v1/uploads/{id}/batches                    one batch of frames and leaves (transfer/wire)
+//	POST   /v1/uploads/{id}/commit                     UploadCommit -> Upload with its disk
+//	DELETE /v1/uploads/{id}
+//	GET    .../versions/{v}/disks/{lun}/tree           manifest nodes, top down (transfer/wire)
+//	POST   .../versions/{v}/disks/{lun}/frames         wanted chunks -> frames (transfer/wire)
+//
+// {lun} is "os" or the number of a data disk. PUT creates or replaces; If-Match and
+// If-None-Match: * work on every PUT, PATCH and DELETE of a gallery, image or version.
+package v1
