@@ -1,0 +1,220 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Options is everything a region node is told from outside, fully resolved.
+type Options struct {
+	Data      string   `yaml:"data"`      // directory of the node's own state, mode 0700
+	Region    string   `yaml:"region"`    // the node's region
+	Zone      string   `yaml:"zone"`      // failure domain inside the region; may be empty
+	Listen    string   `yaml:"listen"`    // host:port of the one TLS port
+	Advertise string   `yaml:"advertise"` // host:port where others reach it; default Listen
+	Hosts     []string `yaml:"hosts"`     // further names and IPs for the node's certificate
+	Gossip    Gossip   `yaml:"gossip"`
+	Cluster   Cluster  `yaml:"cluster"`
+	Stores    []Store  `yaml:"stores"`
+	Memory    Memory   `yaml:"memory"`
+	Log       Log      `yaml:"log"`
+}
+
+// Gossip is where memberlist listens.
+type Gossip struct {
+	Listen    string `yaml:"listen"`
+	Advertise string `yaml:"advertise"` // default Listen
+}
+
+// Cluster says how the node comes to its cluster. A node that has state already ignores Bootstrap and Join.
+type Cluster struct {
+	Bootstrap bool          `yaml:"bootstrap"`  // make a new cluster of this one node
+	Join      []string      `yaml:"join"`       // host:port of nodes to join through
+	Token     string        `yaml:"token"`      // the join token, or
+	TokenFile string        `yaml:"token_file"` // a file that holds it
+	RTT       time.Duration `yaml:"rtt"`        // worst round trip between voters; timings follow it
+}
+
+// Store is one store of the node's region that this node can reach.
+type Store struct {
+	Name    string `yaml:"name"`
+	Kind    string `yaml:"kind"` // filesystem, s3
+	Zone    string `yaml:"zone"`
+	Class   string `yaml:"class"`   // standard (default), premium
+	Path    string `yaml:"path"`    // filesystem: the directory
+	Reserve Bytes  `yaml:"reserve"` // bytes to keep free; default 1 GiB, at most a tenth of a known total
+	S3      S3     `yaml:"s3"`
+}
+
+// S3 is how an S3-compatible store is reached.
+type S3 struct {
+	Endpoint        string `yaml:"endpoint"` // https://host:port
+	Bucket          string `yaml:"bucket"`
+	Prefix          string `yaml:"prefix"`
+	Region          string `yaml:"region"`
+	Style           string `yaml:"style"` // auto (default), path, virtual
+	CAFile          string `yaml:"ca_file"`
+	Insecure        bool   `yaml:"insecure"` // allow http://
+	CredentialsFile string `yaml:"credentials_file"`
+	AccessKeyEnv    string `yaml:"access_key_env"`
+	SecretKeyEnv    string `yaml:"secret_key_env"`
+	AccessKey       string `yaml:"access_key"`
+	SecretKey       string `yaml:"secret_key"`
+	Quota           Bytes  `yaml:"quota"` // bytes the bucket may hold; 0: unknown
+}
+
+// Memory is the node's budget in bytes.
+type Memory struct {
+	Limit   Bytes `yaml:"limit"`   // GOMEMLIMIT, default 224 MiB
+	Buffers Bytes `yaml:"buffers"` // the pool that feeds all transfers, default 64 MiB
+}
+
+// Log is what the node says of itself.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info (default), warn, error
+	Format string `yaml:"format"` // text (default), json
+}
+
+// Defaults returns options with every default set.
+func Defaults() Options {
+	return Options{
+		Listen:  "127.0.0.1:7443",
+		Gossip:  Gossip{Listen: "127.0.0.1:7946"},
+		Cluster: Cluster{RTT: 100 * time.Millisecond},
+		Memory:  Memory{Limit: 224 << 20, Buffers: 64 << 20},
+		Log:     Log{Level: "info", Format: "text"},
+	}
+}
+
+// complete fills in what follows from other options.
+func (o *Options) complete() {
+	if o.Advertise == "" {
+		o.Advertise = o.Listen
+	}
+	if o.Gossip.Advertise == "" {
+		o.Gossip.Advertise = o.Gossip.Listen
+	}
+	for i := range o.Stores {
+		s := &o.Stores[i]
+		if s.Class == "" {
+			s.Class = "standard"
+		}
+		if s.Name == "" {
+			s.Name = "main"
+		}
+		if s.Reserve == 0 {
+			s.Reserve = 1 << 30
+		}
+		if s.S3.Style == "" {
+			s.S3.Style = "auto"
+		}
+	}
+}
+
+var regionName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
+
+// Validate reports every fault at once. Each names the field and the rule.
+func (o *Options) Validate() error {
+	var errs []error
+	bad := func(field, format string, a ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", field, fmt.Sprintf(format, a...)))
+	}
+	if o.Data == "" {
+		bad("data", "must name a directory")
+	}
+	if !regionName.MatchString(o.Region) {
+		bad("region", "%q: must be 1 to 40 of a-z, 0-9 and -, beginning with a letter", o.Region)
+	}
+	address := func(field, v string) {
+		if host, port, err := net.SplitHostPort(v); err != nil || port == "" {
+			bad(field, "%q: must be host:port", v)
+		} else if strings.HasSuffix(field, "advertise") && (host == "" || host == "0.0.0.0" || host == "::") {
+			bad(field, "%q: must be an address that others can reach; set it beside a listen on all addresses", v)
+		}
+	}
+	address("listen", o.Listen)
+	address("advertise", o.Advertise)
+	address("gossip.listen", o.Gossip.Listen)
+	address("gossip.advertise", o.Gossip.Advertise)
+	for i, j := range o.Cluster.Join {
+		address(fmt.Sprintf("cluster.join[%d]", i), j)
+	}
+	if o.Cluster.Bootstrap && len(o.Cluster.Join) > 0 {
+		bad("cluster", "bootstrap and join exclude each other")
+	}
+	if o.Cluster.Token != "" && o.Cluster.TokenFile != "" {
+		bad("cluster", "token and token_file exclude each other")
+	}
+	if o.Cluster.RTT <= 0 || o.Cluster.RTT > 2*time.Second {
+		bad("cluster.rtt", "%v: must be above 0 and at most 2s", o.Cluster.RTT)
+	}
+	if o.Memory.Buffers < 32<<20 {
+		bad("memory.buffers", "%d bytes: must be at least 32 MiB", o.Memory.Buffers)
+	}
+	if o.Memory.Limit < 2*o.Memory.Buffers {
+		bad("memory.limit", "%d bytes: must be at least twice memory.buffers", o.Memory.Limit)
+	}
+	switch o.Log.Level {
+	case "debug", "info", "warn", "error":
+	default:
+		bad("log.level", "%q: must be debug, info, warn or error", o.Log.Level)
+	}
+	if o.Log.Format != "text" && o.Log.Format != "json" {
+		bad("log.format", "%q: must be text or json", o.Log.Format)
+	}
+	names := map[string]bool{}
+	for i := range o.Stores {
+		field := fmt.Sprintf("stores[%d]", i)
+		if names[o.Stores[i].Name] {
+			bad(field+".name", "%q: used twice", o.Stores[i].Name)
+		}
+		names[o.Stores[i].Name] = true
+		o.Stores[i].validate(field, bad)
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Store) validate(field string, bad func(string, string, ...any)) {
+	if !regionName.MatchString(s.Name) {
+		bad(field+".name", "%q: must be 1 to 40 of a-z, 0-9 and -, beginning with a letter", s.Name)
+	}
+	if s.Class != "standard" && s.Class != "premium" {
+		bad(field+".class", "%q: must be standard or premium", s.Class)
+	}
+	switch s.Kind {
+	case "filesystem":
+		if !filepath.IsAbs(s.Path) {
+			bad(field+".path", "%q: must be an absolute path", s.Path)
+		}
+	case "s3":
+		if s.S3.Endpoint == "" {
+			bad(field+".s3.endpoint", "must name the store, such as https://s3.example.org")
+		}
+		if s.S3.Bucket == "" {
+			bad(field+".s3.bucket", "must name a bucket")
+		}
+		if s.S3.AccessKey != "" && s.S3.CredentialsFile != "" {
+			bad(field+".s3", "access_key and credentials_file exclude each other")
+		}
+	default:
+		bad(field+".kind", "%q: must be filesystem or s3", s.Kind)
+	}
+}
+
+// JoinToken returns the token that Cluster gives, read from its file where it is in one.
+func (o *Options) JoinToken() (string, error) {
+	if o.Cluster.TokenFile == "" {
+		return o.Cluster.Token, nil
+	}
+	b, err := os.ReadFile(o.Cluster.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("cluster.token_file: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
