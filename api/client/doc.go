@@ -1,0 +1,2 @@
+// Package client speaks Loggia's own HTTP surface.
+package client
