@@ -1,0 +1,51 @@
+package gallery
+
+import (
+	"time"
+
+	"loggia/internal/digest"
+)
+
+// RepositoryKey names the packs of one domain and one replica slot in one store.
+type RepositoryKey struct {
+	Store  StoreID `cbor:"1,keyasint"`
+	Slot   int     `cbor:"2,keyasint"`
+	Domain Domain  `cbor:"3,keyasint"`
+}
+
+// Segment is one immutable, sorted part of a repository's index.
+type Segment struct {
+	Epoch  uint64        `cbor:"1,keyasint"` // claim that wrote it: its place is i/<epoch>/<id>
+	ID     digest.Digest `cbor:"2,keyasint,omitzero"`
+	Size   int64         `cbor:"3,keyasint"` // bytes
+	Chunks int64         `cbor:"4,keyasint"`
+}
+
+// MaxSegments bounds the live segments of one repository; merges keep them far below.
+const MaxSegments = 1024
+
+// Condemnation is a collection under way: the keys in its list count as absent.
+type Condemnation struct {
+	Epoch uint64        `cbor:"1,keyasint"`          // log index of the Condemn; the list is g/<epoch of the collector>
+	List  digest.Digest `cbor:"2,keyasint,omitzero"` // of the stored list of keys
+	Time  time.Time     `cbor:"3,keyasint,omitzero"`
+	Claim uint64        `cbor:"4,keyasint,omitempty"` // where the list lies: g/<claim>
+}
+
+// Repository is what the log knows of a repository. A repository that has no row has epoch 0 and
+// no segments.
+type Repository struct {
+	Key       RepositoryKey `cbor:"1,keyasint"`
+	Epoch     uint64        `cbor:"2,keyasint"` // moved by Condemn; completions of an older one are refused
+	Segments  []Segment     `cbor:"3,keyasint,omitempty"`
+	Condemned *Condemnation `cbor:"4,keyasint,omitempty"`
+}
+
+// Tombstone tells the collector of a copy that no row wants any more.
+type Tombstone struct {
+	Repository RepositoryKey `cbor:"1,keyasint"`
+	Index      uint64        `cbor:"2,keyasint"` // log index of the removal
+	Disk       DiskID        `cbor:"3,keyasint"`
+	Root       digest.Digest `cbor:"4,keyasint,omitzero"` // zero where no copy was finished
+	Time       time.Time     `cbor:"5,keyasint,omitzero"`
+}
