@@ -1,0 +1,68 @@
+package manifest
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"loggia/transfer/chunk"
+)
+
+// NodeFunc is shown one node; bytes are not to be changed.
+type NodeFunc func(id chunk.ID, node []byte) error
+
+// Nodes shows every node of a manifest, the root first, parents before their children, leaves in
+// order of address: what a copy of the manifest needs. A node that the tree uses twice is shown twice.
+func Nodes(ctx context.Context, g Getter, r Root, fn NodeFunc) error {
+	if err := fn(r.ID(), r.Encode()); err != nil {
+		return err
+	}
+	it := Leaves(g, r)
+	it.at.seen = fn
+	for {
+		ref, err := it.NextRef(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		_, node, err := readLeaf(ctx, g, r, ref)
+		if err != nil {
+			return err
+		}
+		if err := fn(ref.ID, node); err != nil {
+			return err
+		}
+	}
+}
+
+// TableNodes shows every node of a frame table in the same way; the continuations of a leaf come
+// before it. It reads the manifest's leaves too, to check the table against them.
+func TableNodes(ctx context.Context, g Getter, r Root, t Table, fn NodeFunc) error {
+	if err := fn(t.ID(), t.Encode()); err != nil {
+		return err
+	}
+	it := TableLeaves(g, r, t)
+	it.table.seen = fn
+	for {
+		lref, tref, err := it.NextRefs(ctx)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		leaf, err := ReadLeaf(ctx, g, r, lref)
+		if err != nil {
+			return err
+		}
+		_, node, err := readTableLeaf(ctx, g, tref, leaf, fn)
+		if err != nil {
+			return err
+		}
+		if err := fn(tref.ID, node); err != nil {
+			return err
+		}
+	}
+}
