@@ -46,5 +46,5 @@ func (p Params) BufferSize() int { return int(p.Max) + int(p.HoleBlock) }
 
 // DefaultParams are what a publisher cuts with.
 func DefaultParams() Params {
-	return Params{Algorithm: FastCDC1, Min: 8 << 10, Average: 32 << 10, Max: 128 << 10, HoleBlock: 64 << 10, Span: 64 << 20}
+	return Params{Algorithm: FastCDC1, Min: 6 << 10, Average: 20 << 10, Max: 128 << 10, HoleBlock: 64 << 10, Span: 64 << 20}
 }
