@@ -47,7 +47,6 @@ func benchmarkCompress(b *testing.B, src []byte) {
 func BenchmarkCompressText(b *testing.B)   { benchmarkCompress(b, textLike(benchLength, 1)) }
 func BenchmarkCompressRandom(b *testing.B) { benchmarkCompress(b, random(benchLength, 1)) }
 
-
 func BenchmarkDecompressText(b *testing.B) {
 	e, _ := NewEncoder(1, benchLength)
 	d, _ := NewDecoder(1)

@@ -58,7 +58,7 @@ func TestIncompressibleStaysPlain(t *testing.T) {
 // The text between two pictures is what a probe of samples would miss.
 func TestMixedIsCompressed(t *testing.T) {
 	e, _ := pair(t, 1)
-	src := slices.Concat(random(200<<10, 1), textLike(100<<10, 1), random(200<<10, 2))
+	src := slices.Concat(random(128<<10, 1), textLike(100<<10, 1), random(128<<10, 2))
 	if out, ok := e.Compress(nil, src); !ok {
 		t.Errorf("stored plain: %d of %d bytes", len(out), len(src))
 	}
