@@ -1,0 +1,78 @@
+package command
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// Def describes a kind.
+type Def struct {
+	Kind    Kind
+	Name    string // family.verb
+	Version uint16 // newest version of the body that this binary writes and reads
+	Since   uint32 // cluster version from which it may be proposed (M4)
+
+	body   func() Command
+	result func() any // nil: no value
+}
+
+// defs is filled by constant expressions only and never changes.
+var defs = join(clusterDefs(), regionDefs(), storeDefs(), nodeDefs(), tokenDefs(), galleryDefs(),
+	imageDefs(), versionDefs(), uploadDefs(), replicaDefs(), repositoryDefs(), upkeepDefs())
+
+func join(families ...[]Def) map[Kind]Def {
+	all := make(map[Kind]Def)
+	for _, f := range families {
+		for _, d := range f {
+			if _, twice := all[d.Kind]; twice {
+				panic("two command kinds share a number: " + d.Name)
+			}
+			all[d.Kind] = d
+		}
+	}
+	return all
+}
+
+// Defs lists every kind ever released, by number.
+func Defs() []Def {
+	return slices.SortedFunc(maps.Values(defs), func(a, b Def) int { return cmp.Compare(a.Kind, b.Kind) })
+}
+
+// Lookup returns the description of a kind.
+func Lookup(k Kind) (Def, bool) {
+	d, ok := defs[k]
+	return d, ok
+}
+
+// String returns the kind's name.
+func (k Kind) String() string {
+	if d, ok := defs[k]; ok {
+		return d.Name
+	}
+	return "unknown"
+}
+
+// Allowed says whether every member of a cluster of this version understands kind k. No proposer sends
+// one that is not allowed.
+func Allowed(k Kind, clusterVersion uint32) bool {
+	d, ok := defs[k]
+	return ok && d.Since <= clusterVersion
+}
+
+// CurrentVersion is the cluster version that this binary understands in full.
+const CurrentVersion = 1
+
+// def describes a kind with a body of type B and a result of type R; noValue stands for none.
+func def[B any, P interface {
+	*B
+	Command
+}, R any](k Kind, name string) Def {
+	d := Def{Kind: k, Name: name, Version: 1, Since: 1, body: func() Command { return P(new(B)) }}
+	if _, none := any(new(R)).(*noValue); !none {
+		d.result = func() any { return new(R) }
+	}
+	return d
+}
+
+type noValue struct{}

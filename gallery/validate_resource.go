@@ -1,0 +1,151 @@
+package gallery
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Validate checks what needs no other row.
+func (g *Gallery) Validate() error {
+	var f faults
+	f.id("subscription", string(g.Ref.Subscription))
+	f.id("tenant", string(g.Tenant))
+	_, err := ParseGalleryName(string(g.Ref.Gallery))
+	f.unless(err == nil, "name", ruleGallery)
+	f.unless(validGroup(g.ResourceGroup), "resourceGroup", ruleGroup)
+	f.region("location", g.Location)
+	f.text("properties.description", g.Description, MaxText)
+	f.tags(g.Tags)
+	return f.err()
+}
+
+// Fold returns the identifier as comparisons use it.
+func (i Identifier) Fold() Identifier {
+	return Identifier{strings.ToLower(i.Publisher), strings.ToLower(i.Offer), strings.ToLower(i.SKU)}
+}
+
+const ruleIdentifier = "1 to %d letters, digits, '.', '_' and '-', not ending with '.'"
+
+func (f *faults) identifier(field, s string, limit int) {
+	f.unless(madeOf(s, limit, "._-") && s[len(s)-1] != '.', "properties.identifier."+field, ruleIdentifier, limit)
+}
+
+// Validate checks what needs no other row. Enumerations must be in canonical case.
+func (i *Image) Validate() error {
+	var f faults
+	f.id("subscription", string(i.Ref.Subscription))
+	_, err := ParseGalleryName(string(i.Ref.Gallery))
+	f.unless(err == nil, "gallery", ruleGallery)
+	_, err = ParseImageName(string(i.Ref.Image))
+	f.unless(err == nil, "name", ruleImage)
+	f.unless(validGroup(i.ResourceGroup), "resourceGroup", ruleGroup)
+	f.region("location", i.Location)
+	f.oneOf("properties.osType", i.OSType, OSLinux, OSWindows)
+	f.oneOf("properties.osState", i.OSState, StateGeneralized, StateSpecialized)
+	f.identifier("publisher", i.Identifier.Publisher, maxPublisher)
+	f.identifier("offer", i.Identifier.Offer, maxOffer)
+	f.identifier("sku", i.Identifier.SKU, maxOffer)
+	f.oneOf("properties.hyperVGeneration", i.HyperVGeneration, GenerationV1, GenerationV2)
+	f.oneOf("properties.architecture", i.Architecture, ArchX64, ArchArm64)
+	f.features(i.Features)
+	f.bounds("properties.recommended.vCPUs", i.Recommended.VCPUs)
+	f.bounds("properties.recommended.memory", i.Recommended.Memory)
+	f.imageTexts(i)
+	f.tags(i.Tags)
+	return f.err()
+}
+
+func (f *faults) imageTexts(i *Image) {
+	f.text("properties.description", i.Description, MaxText)
+	f.text("properties.eula", i.EULA, MaxText)
+	f.text("properties.privacyStatementUri", i.PrivacyURI, MaxText)
+	f.text("properties.releaseNoteUri", i.ReleaseNoteURI, MaxText)
+	f.text("properties.purchasePlan.name", i.PurchasePlan.Name, maxPlanMember)
+	f.text("properties.purchasePlan.publisher", i.PurchasePlan.Publisher, maxPlanMember)
+	f.text("properties.purchasePlan.product", i.PurchasePlan.Product, maxPlanMember)
+	f.unless(len(i.DisallowedTypes) <= maxDiskTypes, "properties.disallowed.diskTypes", "at most %d", maxDiskTypes)
+	for _, t := range i.DisallowedTypes {
+		f.text("properties.disallowed.diskTypes", t, maxZone)
+	}
+}
+
+func (f *faults) features(list []Feature) {
+	f.unless(len(list) <= maxFeatures, "properties.features", "at most %d", maxFeatures)
+	for n, x := range list {
+		field := fmt.Sprintf("properties.features[%d]", n)
+		f.unless(x.Name != "" && len(x.Name) <= maxFeature, field+".name", "1 to %d bytes", maxFeature)
+		f.text(field+".name", x.Name, maxFeature)
+		f.text(field+".value", x.Value, maxFeature)
+		if x.StartsAtVersion != "" {
+			_, err := ParseVersion(x.StartsAtVersion)
+			f.unless(err == nil, field+".startsAtVersion", ruleVersion)
+		}
+		f.unless(!slices.ContainsFunc(list[:n], func(y Feature) bool { return strings.EqualFold(x.Name, y.Name) }), field+".name", "not named twice")
+	}
+}
+
+func (f *faults) bounds(field string, b Bounds) {
+	f.unless(b.Min == nil || *b.Min >= 0, field+".min", "not negative")
+	f.unless(b.Max == nil || *b.Max >= 0, field+".max", "not negative")
+	f.unless(b.Min == nil || b.Max == nil || *b.Min <= *b.Max, field, "min must not exceed max")
+}
+
+// Validate checks what needs no other row. Disks may be absent: on an update they are kept.
+func (v *ImageVersion) Validate() error {
+	var f faults
+	f.id("subscription", string(v.Ref.Subscription))
+	_, err := ParseGalleryName(string(v.Ref.Gallery))
+	f.unless(err == nil, "gallery", ruleGallery)
+	_, err = ParseImageName(string(v.Ref.Image))
+	f.unless(err == nil, "image", ruleImage)
+	f.unless(v.Ref.Version.Valid(), "name", ruleVersion)
+	f.unless(validGroup(v.ResourceGroup), "resourceGroup", ruleGroup)
+	f.region("location", v.Location)
+	f.disks(v.Disks)
+	f.profile(&v.Publishing)
+	f.tags(v.Tags)
+	f.unless(!v.Safety.BlockDeletionBeforeEndOfLife || !v.Publishing.EndOfLife.IsZero(),
+		"properties.safetyProfile.blockDeletionBeforeEndOfLife", "needs an endOfLifeDate")
+	return f.err()
+}
+
+func (f *faults) disks(disks []VersionDisk) {
+	if len(disks) == 0 {
+		return
+	}
+	os := 0
+	for i, d := range disks {
+		field := "properties.storageProfile.osDiskImage"
+		if d.LUN == LUNOS {
+			os++
+		} else {
+			field = fmt.Sprintf("properties.storageProfile.dataDiskImages[lun=%d]", d.LUN)
+			f.unless(d.LUN >= 0 && d.LUN <= MaxLUN, field+".lun", "0 to %d", MaxLUN)
+		}
+		f.unless(i == 0 || disks[i-1].LUN < d.LUN, field+".lun", "luns are unique and in order")
+		f.id(field+".disk", string(d.Disk))
+		f.oneOf(field+".hostCaching", d.HostCaching, "", CachingNone, CachingReadOnly, CachingReadWrite)
+		f.unless(!slices.ContainsFunc(disks[:i], func(x VersionDisk) bool { return x.Disk == d.Disk }), field, "sources are unique across disks")
+	}
+	f.unless(os == 1, "properties.storageProfile.osDiskImage", "exactly one OS disk (lun -1)")
+}
+
+func (f *faults) profile(p *PublishingProfile) {
+	const at = "properties.publishingProfile."
+	f.unless(p.ReplicaCount >= 0 && p.ReplicaCount <= MaxReplicas, at+"replicaCount", "1 to %d", MaxReplicas)
+	f.class(at+"storageAccountType", p.StorageClass)
+	f.unless(p.ReplicationMode == "" || p.ReplicationMode == ReplicationFull, at+"replicationMode", "Full; Shallow copies nothing and is not offered here")
+	f.unless(len(p.TargetRegions) <= MaxTargetRegions, at+"targetRegions", "at most %d", MaxTargetRegions)
+	for i, t := range p.TargetRegions {
+		field := fmt.Sprintf("%stargetRegions[%d]", at, i)
+		f.region(field+".name", t.Region)
+		f.unless(t.ReplicaCount >= 0 && t.ReplicaCount <= MaxReplicas, field+".regionalReplicaCount", "1 to %d", MaxReplicas)
+		f.class(field+".storageAccountType", t.StorageClass)
+		f.unless(!slices.ContainsFunc(p.TargetRegions[:i], func(x TargetRegion) bool { return x.Region == t.Region }), field+".name", "region %q is named twice", t.Region)
+	}
+}
+
+func (f *faults) class(field string, c StorageClass) {
+	f.oneOf(field, string(c), "", string(StandardLRS), string(StandardZRS), string(PremiumLRS))
+}
