@@ -1,0 +1,265 @@
+package index
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+
+	"loggia/internal/digest"
+	"loggia/transfer/chunk"
+	"loggia/transfer/pack"
+)
+
+// Segment is an open segment. It is safe for many goroutines, holds the fan-out in memory (at most
+// 256 KiB) and reads everything else when asked.
+type Segment struct {
+	r      io.ReaderAt
+	close  func() error
+	head   header
+	fanout []uint32
+	chunks sync.Pool // *[]byte, for the chunk records of one frame
+}
+
+// Open reads header and fan-out of a segment of size bytes and checks that they fit each other. It
+// does not check the segment's id: that was done when it was fetched (Verify). Close does not
+// close r.
+func Open(r io.ReaderAt, size int64) (*Segment, error) {
+	if size < headerSize || size > MaxSegment {
+		return nil, damaged("segment of %d bytes", size)
+	}
+	b := make([]byte, headerSize)
+	if err := readAt(r, b, 0); err != nil {
+		return nil, err
+	}
+	h, err := decodeHeader(b, size)
+	if err != nil {
+		return nil, err
+	}
+	b = append(b, make([]byte, h.fanout())...)
+	if err := readAt(r, b[headerSize:], headerSize); err != nil {
+		return nil, err
+	}
+	if binary.LittleEndian.Uint32(b[20:]) != checksum(b) {
+		return nil, damaged("checksum of header and fan-out")
+	}
+	s := &Segment{r: r, close: func() error { return nil }, head: h, fanout: make([]uint32, h.fanout()/4)}
+	last := uint32(0)
+	for i := range s.fanout {
+		s.fanout[i] = binary.LittleEndian.Uint32(b[headerSize+4*i:])
+		if s.fanout[i] < last || i == 0 && s.fanout[i] != 0 {
+			return nil, damaged("fan-out falls at %d", i)
+		}
+		last = s.fanout[i]
+	}
+	if last != h.chunks {
+		return nil, damaged("fan-out ends at %d of %d", last, h.chunks)
+	}
+	return s, nil
+}
+
+// OpenFile opens the segment in a local file; Close closes the file.
+func OpenFile(path string) (*Segment, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("open index segment: %w", err)
+	}
+	info, err := f.Stat()
+	if err == nil {
+		var s *Segment
+		if s, err = Open(f, info.Size()); err == nil {
+			s.close = f.Close
+			return s, nil
+		}
+	}
+	f.Close()
+	return nil, fmt.Errorf("open index segment %s: %w", path, err)
+}
+
+// Verify reads a whole segment and holds it against its id.
+func Verify(r io.Reader, id digest.Digest) error {
+	h := sha256.New()
+	if _, err := io.Copy(h, r); err != nil {
+		return fmt.Errorf("verify index segment %s: %w", id.Short(), err)
+	}
+	if got := digest.Digest(h.Sum(nil)); got != id {
+		return damaged("segment %s has digest %s", id.Short(), got.Short())
+	}
+	return nil
+}
+
+// Close ends the use of the segment; no call may be running or follow.
+func (s *Segment) Close() error { return s.close() }
+
+// Counts says how many packs, frames and chunks the segment lists.
+func (s *Segment) Counts() (packs, frames, chunks int) {
+	return int(s.head.packs), int(s.head.frames), int(s.head.chunks)
+}
+
+// Lookup finds a chunk. Errors: ErrDamaged, or of reading the file.
+func (s *Segment) Lookup(id chunk.ID) (Location, bool, error) {
+	b := bucket(id, s.head.bits())
+	tag := tagOf(id)
+	var page [64 * lookupSize]byte
+	for at, end := s.fanout[b], s.fanout[b+1]; at < end; {
+		n := min(end-at, uint32(len(page)/lookupSize))
+		entries := page[:n*lookupSize]
+		if err := readAt(s.r, entries, s.head.lookAt()+int64(at)*lookupSize); err != nil {
+			return Location{}, false, err
+		}
+		for ; len(entries) > 0; entries = entries[lookupSize:] {
+			if binary.LittleEndian.Uint32(entries) != tag {
+				continue
+			}
+			loc, ok, err := s.locate(id, binary.LittleEndian.Uint32(entries[4:]))
+			if ok || err != nil {
+				return loc, ok, err
+			}
+		}
+		at += n
+	}
+	return Location{}, false, nil
+}
+
+// locate looks for a chunk in one frame.
+func (s *Segment) locate(id chunk.ID, frame uint32) (Location, bool, error) {
+	f, err := s.frame(frame)
+	if err != nil {
+		return Location{}, false, err
+	}
+	offset, length, ok, err := s.findIn(f, id)
+	if err != nil || !ok {
+		return Location{}, false, err
+	}
+	p, err := s.pack(f.pack)
+	if err != nil {
+		return Location{}, false, err
+	}
+	if int64(f.offset)+int64(f.stored) > p.Size || uint64(offset)+uint64(length) > uint64(f.plain) {
+		return Location{}, false, damaged("frame %s reaches beyond its pack, or a chunk beyond it", f.id.Short())
+	}
+	return Location{Kind: p.Kind, Epoch: p.Epoch, Pack: p.ID, PackSize: p.Size,
+		FrameID: f.id, FrameOffset: int64(f.offset), FrameStored: f.stored, FramePlain: f.plain,
+		PlainOffset: offset, Length: length, source: s, frame: frame}, true, nil
+}
+
+// findIn looks for a chunk among a frame's, without memory that outlives the call.
+func (s *Segment) findIn(f frameRecord, id chunk.ID) (offset, length uint32, ok bool, err error) {
+	b, _ := s.chunks.Get().(*[]byte)
+	if b == nil {
+		b = new([]byte)
+	}
+	defer s.chunks.Put(b)
+	n := int(f.chunks) * chunkSize
+	if cap(*b) < n {
+		*b = make([]byte, n)
+	}
+	records := (*b)[:n]
+	if err := readAt(s.r, records, s.head.chunkAt()+int64(f.first)*chunkSize); err != nil {
+		return 0, 0, false, err
+	}
+	for ; len(records) > 0; records = records[chunkSize:] {
+		n := binary.LittleEndian.Uint32(records[digest.Size:])
+		if digest.Digest(records[:digest.Size]) == id {
+			return offset, n, true, nil
+		}
+		offset += n
+	}
+	return 0, 0, false, nil
+}
+
+func (s *Segment) pack(n uint32) (packRecord, error) {
+	var b [packSize]byte
+	if err := readAt(s.r, b[:], s.head.packAt()+int64(n)*packSize); err != nil {
+		return packRecord{}, err
+	}
+	return decodePack(b[:])
+}
+
+func (s *Segment) frame(n uint32) (frameRecord, error) {
+	if n >= s.head.frames {
+		return frameRecord{}, damaged("frame %d of %d", n, s.head.frames)
+	}
+	var b [frameSize]byte
+	if err := readAt(s.r, b[:], s.head.frameAt()+int64(n)*frameSize); err != nil {
+		return frameRecord{}, err
+	}
+	f := decodeFrame(b[:])
+	return f, f.check(s.head)
+}
+
+func (s *Segment) frameChunks(n uint32) ([]chunk.Ref, error) {
+	f, err := s.frame(n)
+	if err != nil {
+		return nil, err
+	}
+	return s.refs(f)
+}
+
+func (s *Segment) refs(f frameRecord) ([]chunk.Ref, error) {
+	b := make([]byte, int(f.chunks)*chunkSize)
+	if err := readAt(s.r, b, s.head.chunkAt()+int64(f.first)*chunkSize); err != nil {
+		return nil, err
+	}
+	refs := make([]chunk.Ref, f.chunks)
+	for i := range refs {
+		refs[i] = decodeChunk(b[i*chunkSize:])
+	}
+	return refs, nil
+}
+
+// Packs calls fn for every pack with its directory, in the segment's order. The directory is as
+// the segment has it; its pack's id is not checked against it.
+func (s *Segment) Packs(fn func(Pack, *pack.Directory) error) error {
+	for n := range s.head.packs {
+		p, err := s.pack(n)
+		if err != nil {
+			return err
+		}
+		dir, err := s.directory(n, p)
+		if err != nil {
+			return err
+		}
+		if err := fn(p.Pack, dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Segment) directory(n uint32, p packRecord) (*pack.Directory, error) {
+	if p.frames == 0 || p.frames > pack.MaxFrames || uint64(p.first)+uint64(p.frames) > uint64(s.head.frames) {
+		return nil, damaged("pack %s has %d frames from %d", p.ID.Short(), p.frames, p.first)
+	}
+	dir := &pack.Directory{Kind: p.Kind}
+	chunks := 0
+	for i := p.first; i < p.first+p.frames; i++ {
+		f, err := s.frame(i)
+		if err != nil {
+			return nil, err
+		}
+		if chunks += int(f.chunks); f.pack != n || chunks > pack.MaxChunks {
+			return nil, damaged("frame %d of pack %s", i, p.ID.Short())
+		}
+		refs, err := s.refs(f)
+		if err != nil {
+			return nil, err
+		}
+		dir.Frames = append(dir.Frames, pack.Frame{ID: f.id, Offset: int64(f.offset), Stored: f.stored, Plain: f.plain, Chunks: refs})
+	}
+	return dir, nil
+}
+
+// readAt fills b; a short file is damage.
+func readAt(r io.ReaderAt, b []byte, off int64) error {
+	n, err := r.ReadAt(b, off)
+	if n == len(b) {
+		return nil
+	}
+	if err == io.EOF {
+		return damaged("segment ends at %d", off+int64(n))
+	}
+	return fmt.Errorf("read index segment: %w", err)
+}
