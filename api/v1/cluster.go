@@ -57,18 +57,3 @@ type Token struct {
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires,omitzero"`
 }
-
-// ErrorBody is every answer that is no 2xx.
-type ErrorBody struct {
-	Error Error `json:"error"`
-}
-
-// Error says what was wrong. Codes: NotFound, InvalidParameter, Conflict, PropertyChangeNotAllowed,
-// PreconditionFailed, OperationNotAllowed, Unauthenticated, Forbidden, NoLeader, Unavailable,
-// UnknownOutcome, LimitExceeded, VerificationFailed, UploadElsewhere, Internal.
-type Error struct {
-	Code     string `json:"code"`
-	Message  string `json:"message"`
-	Resource string `json:"resource,omitempty"`
-	Target   string `json:"target,omitempty"` // JSON path of the field
-}

@@ -1,0 +1,2 @@
+// Package pull writes a disk out as a sparse file and verifies every byte of it.
+package pull

@@ -1,0 +1,194 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"loggia/transfer/chunk"
+	"loggia/transfer/idset"
+	"loggia/transfer/manifest"
+)
+
+// aheadLeaves is how many spans' leaves are asked for at once.
+const aheadLeaves = 64
+
+// idsInMemory bounds the set of planned chunks before it goes to a file.
+const idsInMemory = 256 << 10
+
+// pair is a span's leaves in both trees.
+type pair struct{ leaf, table manifest.SpanRef }
+
+// survey brings both trees of the disk into the target and writes down in p what of the disk's
+// frames is missing.
+func (r *run) survey(ctx context.Context, p *plan) error {
+	get := newNodes(r)
+	if err := get.prefetch(ctx, []chunk.ID{r.o.Disk.Root, r.o.Disk.Table}); err != nil {
+		return err
+	}
+	root, table, err := open(ctx, get, r.o.Disk)
+	if err != nil {
+		return err
+	}
+	base, err := r.base(ctx, get, root)
+	if err != nil {
+		return err
+	}
+	planned, err := idset.New(r.o.TempDir, idsInMemory)
+	if err != nil {
+		return err
+	}
+	defer planned.Close()
+	s := &surveyor{r: r, get: get, root: root, plan: p, planned: planned}
+	it := manifest.TableLeaves(get, root, table)
+	var batch []pair
+	for {
+		leaf, table, err := it.NextRefs(ctx)
+		if errors.Is(err, io.EOF) {
+			return s.spans(ctx, batch)
+		}
+		if err != nil {
+			return err
+		}
+		same, err := base.holds(ctx, leaf, table)
+		if err != nil {
+			return err
+		}
+		if same {
+			r.plan(table.Bytes, true)
+			continue
+		}
+		if batch = append(batch, pair{leaf, table}); len(batch) == aheadLeaves {
+			if err := s.spans(ctx, batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+	}
+}
+
+func open(ctx context.Context, get manifest.Getter, d Identity) (manifest.Root, manifest.Table, error) {
+	root, err := manifest.Open(ctx, get, d.Root)
+	if err != nil {
+		return root, manifest.Table{}, err
+	}
+	table, err := manifest.OpenTable(ctx, get, d.Table, root)
+	return root, table, err
+}
+
+// surveyor looks at spans one batch at a time.
+type surveyor struct {
+	r       *run
+	get     *nodes
+	root    manifest.Root
+	plan    *plan
+	planned *idset.Set
+}
+
+func (s *surveyor) spans(ctx context.Context, batch []pair) error {
+	ids := make([]chunk.ID, 0, 2*len(batch))
+	for _, b := range batch {
+		ids = append(ids, b.leaf.ID, b.table.ID)
+	}
+	if err := s.get.prefetch(ctx, ids); err != nil {
+		return err
+	}
+	for _, b := range batch {
+		leaf, err := manifest.ReadLeaf(ctx, s.get, s.root, b.leaf)
+		if err != nil {
+			return err
+		}
+		table, err := manifest.ReadTableLeaf(ctx, s.get, b.table, leaf)
+		if err != nil {
+			return err
+		}
+		if err := s.span(leaf, table); err != nil {
+			return err
+		}
+	}
+	s.r.report("")
+	return nil
+}
+
+// span writes down each frame of the span that holds chunks which are neither there nor planned.
+func (s *surveyor) span(leaf *manifest.Leaf, table *manifest.TableLeaf) error {
+	mine := map[chunk.ID]bool{}
+	for _, ref := range leaf.Distinct() {
+		mine[ref.ID] = true
+	}
+	for _, f := range table.Frames {
+		var want []chunk.ID
+		for _, c := range f.Chunks {
+			if !mine[c.ID] {
+				continue
+			}
+			mine[c.ID] = false
+			missing, err := s.missing(c.ID)
+			if err != nil {
+				return err
+			}
+			if missing {
+				want = append(want, c.ID)
+			}
+		}
+		s.r.meter.plan(int64(f.Stored), len(want) == 0)
+		if len(want) == 0 {
+			continue
+		}
+		if err := s.plan.add(job{frame: f, want: want}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *surveyor) missing(id chunk.ID) (bool, error) {
+	if _, ok, err := s.planned.Get(id); err != nil || ok {
+		return false, err
+	}
+	if ok, err := s.r.target.Has(id); err != nil || ok {
+		return false, err
+	}
+	return true, s.planned.Add(id, 0)
+}
+
+// base walks a disk that is whole in the target beside the one that is copied.
+type base struct {
+	it   *manifest.TableIterator
+	next pair
+	end  bool
+}
+
+// base opens Options.Base; a disk cut differently is of no use.
+func (r *run) base(ctx context.Context, get manifest.Getter, like manifest.Root) (*base, error) {
+	if r.o.Base.Root.IsZero() {
+		return &base{end: true}, nil
+	}
+	root, table, err := open(ctx, get, r.o.Base)
+	if err != nil {
+		return nil, err
+	}
+	if root.Params != like.Params {
+		return &base{end: true}, nil
+	}
+	b := &base{it: manifest.TableLeaves(get, root, table)}
+	return b, b.advance(ctx)
+}
+
+func (b *base) advance(ctx context.Context) (err error) {
+	b.next.leaf, b.next.table, err = b.it.NextRefs(ctx)
+	if errors.Is(err, io.EOF) {
+		b.end, err = true, nil
+	}
+	return err
+}
+
+// holds says whether the base has the very same leaves at the same span. Spans come in order.
+func (b *base) holds(ctx context.Context, leaf, table manifest.SpanRef) (bool, error) {
+	for !b.end && b.next.leaf.Span < leaf.Span {
+		if err := b.advance(ctx); err != nil {
+			return false, err
+		}
+	}
+	return !b.end && b.next.leaf == leaf && b.next.table == table, nil
+}
