@@ -44,7 +44,8 @@ func (p Params) Validate() error {
 // BufferSize is the least length of a Cutter's buffer for p, and a good one is a MiB or more above it.
 func (p Params) BufferSize() int { return int(p.Max) + int(p.HoleBlock) }
 
-// DefaultParams are what a publisher cuts with.
+// DefaultParams are what a publisher cuts with: chunks of 24 KiB on average, since the average of
+// cutting comes on top of what Min skips. docs/formats/chunking.md has the measurements.
 func DefaultParams() Params {
 	return Params{Algorithm: FastCDC1, Min: 6 << 10, Average: 20 << 10, Max: 128 << 10, HoleBlock: 64 << 10, Span: 64 << 20}
 }
