@@ -178,8 +178,8 @@ func TestEqualBytesGiveEqualCuts(t *testing.T) {
 	r := seeded(t)
 	p := DefaultParams()
 	p.Span = 1 << 20
-	for round := range 20 {
-		disk := testDisk(r, r.IntN(4<<20)+1)
+	for round := range 12 {
+		disk := testDisk(r, r.IntN(2<<20)+1)
 		want := simple(p, disk)
 		for name, src := range map[string]Source{
 			"dense":       Dense{bytes.NewReader(disk)},
@@ -196,7 +196,7 @@ func TestEqualBytesGiveEqualCuts(t *testing.T) {
 
 func TestLengths(t *testing.T) {
 	p := DefaultParams()
-	disk := random(64<<20, 1)
+	disk := random(8<<20, 1)
 	all := pieces(t, p, disk, Dense{bytes.NewReader(disk)}, p.BufferSize()+1<<20)
 	for i, pc := range all {
 		if pc.Length > int(p.Max) || i < len(all)-1 && pc.Length <= int(p.Min) {
