@@ -119,10 +119,9 @@ func (p *puller) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.out.close(err == nil)) }()
-	if err := p.openSets(); err != nil {
-		return err
-	}
-	defer p.closeSets()
+	p.done, p.seed = idset.New(p.o.TempDir, idsInMemory), idset.New(p.o.TempDir, idsInMemory)
+	defer p.done.Close()
+	defer p.seed.Close()
 	if p.dec, err = codec.NewDecoder(p.o.InFlight); err != nil {
 		return err
 	}
@@ -139,21 +138,6 @@ func (p *puller) refuse(err error) error {
 		return fmt.Errorf("%w: %w", ErrVerification, err)
 	}
 	return err
-}
-
-func (p *puller) openSets() (err error) {
-	if p.done, err = idset.New(p.o.TempDir, idsInMemory); err != nil {
-		return err
-	}
-	p.seed, err = idset.New(p.o.TempDir, idsInMemory)
-	return err
-}
-
-func (p *puller) closeSets() {
-	p.done.Close()
-	if p.seed != nil {
-		p.seed.Close()
-	}
 }
 
 // idsInMemory bounds each set of ids before it goes to a file.

@@ -34,10 +34,7 @@ func (r *run) survey(ctx context.Context, p *plan) error {
 	if err != nil {
 		return err
 	}
-	planned, err := idset.New(r.o.TempDir, idsInMemory)
-	if err != nil {
-		return err
-	}
+	planned := idset.New(r.o.TempDir, idsInMemory)
 	defer planned.Close()
 	s := &surveyor{r: r, get: get, root: root, plan: p, planned: planned}
 	it := manifest.TableLeaves(get, root, table)

@@ -1,0 +1,196 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"loggia/api/v1"
+	"loggia/gallery"
+	"loggia/internal/digest"
+	"loggia/transfer/buffer"
+	"loggia/transfer/chunk"
+	"loggia/transfer/wire"
+)
+
+// Dial connects to a node: the connection's other side has proved that it is that node.
+type Dial func(ctx context.Context, node gallery.NodeID) (net.Conn, error)
+
+// Client calls other nodes. It keeps connections warm and is safe for use by many goroutines.
+type Client struct {
+	http *http.Client
+}
+
+// NewClient returns a client that connects with dial.
+func NewClient(dial Dial) *Client {
+	connect := func(ctx context.Context, _, addr string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, err
+		}
+		return dial(ctx, gallery.NodeID(host))
+	}
+	return &Client{http: &http.Client{Transport: &http.Transport{
+		DialContext:         connect, // the scheme below is http: dial has done TLS
+		MaxIdleConnsPerHost: 16,
+		IdleConnTimeout:     5 * time.Minute,
+		WriteBufferSize:     64 << 10,
+		ReadBufferSize:      256 << 10,
+		DisableCompression:  true,
+	}}}
+}
+
+// Close ends idle connections.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+func (c *Client) request(ctx context.Context, method string, node gallery.NodeID, path string, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+string(node)+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, &gallery.Error{Kind: gallery.ErrUnavailable, Op: "call node", Resource: string(node), Err: err}
+	}
+	if resp.StatusCode/100 == 2 {
+		return resp, nil
+	}
+	defer resp.Body.Close()
+	var e v1.ErrorBody
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	if err == nil && json.Unmarshal(b, &e) == nil && e.Error.Code != "" {
+		return nil, v1.ToGallery(e.Error)
+	}
+	return nil, &gallery.Error{Kind: gallery.ErrUnavailable, Op: "call node", Resource: string(node), Message: "unexpected answer " + resp.Status}
+}
+
+// maxJSON bounds a JSON answer, in bytes.
+const maxJSON = 16 << 20
+
+func (c *Client) json(ctx context.Context, method string, node gallery.NodeID, path string, out any) error {
+	resp, err := c.request(ctx, method, node, path, nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxJSON)).Decode(out); err != nil {
+		return fmt.Errorf("answer of node %s: %w", node, err)
+	}
+	return nil
+}
+
+// Propose asks the leader to put a node's report into the log.
+func (c *Client) Propose(ctx context.Context, leader gallery.NodeID, data []byte) ([]byte, error) {
+	resp, err := c.request(ctx, http.MethodPost, leader, "/peer/v1/propose", data)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	out, err := io.ReadAll(io.LimitReader(resp.Body, maxJSON))
+	if err != nil {
+		// The report may have taken effect.
+		return nil, &gallery.Error{Kind: gallery.ErrUnknownOutcome, Op: "propose", Err: err}
+	}
+	return out, nil
+}
+
+// Term asks a node for its raft term.
+func (c *Client) Term(ctx context.Context, node gallery.NodeID) (uint64, error) {
+	var n number
+	return n.N, c.json(ctx, http.MethodGet, node, "/peer/v1/term", &n)
+}
+
+// ReadIndex asks the leader for its read index.
+func (c *Client) ReadIndex(ctx context.Context, leader gallery.NodeID) (uint64, error) {
+	var n number
+	err := c.json(ctx, http.MethodPost, leader, "/peer/v1/read-index", &n)
+	return n.N, err
+}
+
+// HashAt asks a node for its state's hash at an index.
+func (c *Client) HashAt(ctx context.Context, node gallery.NodeID, index uint64) (digest.Digest, error) {
+	var v struct {
+		Hash digest.Digest `json:"hash"`
+	}
+	err := c.json(ctx, http.MethodGet, node, "/peer/v1/hash?index="+strconv.FormatUint(index, 10), &v)
+	return v.Hash, err
+}
+
+// Live asks a node for its transfers.
+func (c *Client) Live(ctx context.Context, node gallery.NodeID) ([]Live, error) {
+	var l []Live
+	err := c.json(ctx, http.MethodGet, node, "/peer/v1/live", &l)
+	return l, err
+}
+
+// Frames asks a node for chunks of a disk and calls fn for each frame that arrives.
+func (c *Client) Frames(ctx context.Context, node gallery.NodeID, disk gallery.DiskID, pool *buffer.Pool, want []chunk.ID, fn func(stored []byte, refs []chunk.Ref) error) ([]chunk.ID, error) {
+	var body bytes.Buffer
+	w := wire.NewWriter(&body)
+	if err := errors.Join(w.Chunks(want), w.End()); err != nil {
+		return nil, err
+	}
+	resp, err := c.request(ctx, http.MethodPost, node, "/peer/v1/disks/"+string(disk)+"/frames", body.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	return ReadFrames(ctx, resp.Body, pool, fn)
+}
+
+// ReadFrames reads a stream of frames and returns the ids that it says are missing.
+func ReadFrames(ctx context.Context, body io.Reader, pool *buffer.Pool, fn func(stored []byte, refs []chunk.Ref) error) ([]chunk.ID, error) {
+	buf, err := pool.Get(ctx, wire.MaxRecord)
+	if err != nil {
+		return nil, err
+	}
+	defer buf.Release()
+	r := wire.NewReader(body, buf.Bytes())
+	var missing []chunk.ID
+	for {
+		rec, err := r.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return missing, nil
+		case err != nil:
+			return missing, err
+		}
+		switch rec.Kind {
+		case wire.KindFrame:
+			if err := fn(rec.Data, rec.Refs); err != nil {
+				return missing, err
+			}
+		case wire.KindMissing:
+			missing = append(missing, rec.IDs...)
+		default:
+			return missing, fmt.Errorf("a %s record among frames", rec.Kind)
+		}
+	}
+}
+
+// Forward passes a person's request on to the leader and returns its answer.
+func (c *Client) Forward(r *http.Request, leader gallery.NodeID, body []byte) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(r.Context(), r.Method, "http://"+string(leader)+"/forward"+r.URL.EscapedPath(), bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.URL.RawQuery = r.URL.RawQuery
+	for name, v := range r.Header {
+		if !strings.EqualFold(name, "Connection") {
+			req.Header[name] = v
+		}
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, &gallery.Error{Kind: gallery.ErrUnavailable, Op: "forward to the leader", Resource: string(leader), Err: err}
+	}
+	return resp, nil
+}

@@ -1,0 +1,50 @@
+package peer
+
+import (
+	"context"
+	"net/http"
+
+	"loggia/gallery"
+	"loggia/internal/digest"
+	"loggia/transfer/chunk"
+	"loggia/transfer/wire"
+)
+
+// Service is what the handlers ask of the node.
+type Service interface {
+	// Member says whether the node that a connection's certificate names belongs to the cluster.
+	Member(node gallery.NodeID) bool
+	// Propose puts a node's own report into the log; this node must lead. Other kinds of commands
+	// are refused with gallery.ErrForbidden.
+	Propose(ctx context.Context, from gallery.NodeID, data []byte) ([]byte, error)
+	Term() uint64
+	// ReadIndex returns an index that includes every write acknowledged before the call; this
+	// node must lead (else gallery.ErrNoLeader).
+	ReadIndex(ctx context.Context) (uint64, error)
+	HashAt(index uint64) (digest.Digest, bool)
+	Live() []Live
+	// Frames writes frames that hold the wanted chunks of a disk that is whole here.
+	Frames(ctx context.Context, disk gallery.DiskID, want []chunk.ID, w *wire.Writer) error
+	// Forwarded serves a person's request that another node passed on.
+	Forwarded() http.Handler
+}
+
+// Live is a transfer of the answering node at this moment.
+type Live struct {
+	Disk    gallery.DiskID `json:"disk"`
+	Slot    int            `json:"slot"`
+	Source  string         `json:"source,omitempty"`
+	Total   int64          `json:"total"`
+	Have    int64          `json:"have"`
+	Sent    int64          `json:"sent"`
+	Rate    float64        `json:"rate"`
+	ETA     float64        `json:"eta,omitempty"` // seconds
+	Started int64          `json:"started"`       // Unix seconds
+}
+
+// IndexHeader carries the log index that a forwarded write reached: the node that passed it on
+// waits for it before it answers, so that the person reads their own write there.
+const IndexHeader = "Loggia-Index"
+
+// MaxWant bounds the chunks of one request for frames.
+const MaxWant = 1 << 16

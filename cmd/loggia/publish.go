@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"loggia/api/client"
+	"loggia/api/v1"
+	"loggia/gallery"
+	"loggia/transfer/buffer"
+	"loggia/transfer/publish"
+)
+
+// publishOptions is what the user asked of a publish.
+type publishOptions struct {
+	regions  []string
+	disks    []string // LUN=FILE
+	format   string
+	base     []string
+	wait     string
+	location string
+	tag      []string
+	sha256   bool
+	exclude  bool
+	fresh    bool
+	quiet    bool
+}
+
+func (c *cli) publishCommand() *cobra.Command {
+	var o publishOptions
+	cmd := &cobra.Command{Use: "publish FILE GALLERY/IMAGE/VERSION", Short: "Publish a disk image as a version", Args: cobra.ExactArgs(2),
+		Long: `Publish a disk image (raw, qcow2, VHD) as a version of an image, and wait until it is where it is
+wanted. Only what the named base versions do not hold is sent. Gallery and image definition are made
+where they are missing (Linux, Generalized, V2, x64: make them first for anything else).
+
+Interrupted at any moment, the same command goes on where it was. The wait may be interrupted, too:
+replication does not depend on it.`}
+	f := cmd.Flags()
+	f.StringSliceVar(&o.regions, "regions", nil, "REGION[=COUNT[=CLASS]],... (default: the region of the node that is asked)")
+	f.StringSliceVar(&o.disks, "data-disk", nil, "LUN=FILE, may be repeated")
+	f.StringVar(&o.format, "format", "", "raw, qcow2 or vhd (default: detected)")
+	f.StringSliceVar(&o.base, "base", nil, "versions whose chunks need not be sent (default: the newest of the image)")
+	f.StringVar(&o.wait, "wait", "all", "local, N, all or none")
+	f.StringVar(&o.location, "location", "", "home region (default: the region of the node that is asked)")
+	f.StringSliceVar(&o.tag, "tag", nil, "KEY=VALUE")
+	f.BoolVar(&o.sha256, "sha256", false, "also compute and keep the flat SHA-256 of each disk (serial, slower)")
+	f.BoolVar(&o.exclude, "exclude-from-latest", false, "")
+	f.BoolVar(&o.fresh, "fresh", false, "forget an interrupted publish of the same file and begin anew")
+	cmd.RunE = c.call(func(cmd *cobra.Command, cl *client.Client, args []string) error {
+		n, err := names(args[1], 3)
+		if err != nil {
+			return err
+		}
+		return c.publish(cmd.Context(), cl, args[0], n, o)
+	})
+	return cmd
+}
+
+// source is one disk to publish.
+type source struct {
+	lun  int
+	path string
+	disk openDisk
+}
+
+func (c *cli) publish(ctx context.Context, cl *client.Client, file string, n []string, o publishOptions) error {
+	v, err := c.intent(n, o)
+	if err != nil {
+		return err
+	}
+	var g goal
+	if o.wait != "none" {
+		if g, err = parseGoal(o.wait); err != nil {
+			return err
+		}
+	}
+	sources, err := openSources(file, o)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, s := range sources {
+			s.disk.Close()
+		}
+	}()
+	if err := c.prepare(ctx, cl, &v, &o); err != nil {
+		return err
+	}
+	for _, s := range sources {
+		d, err := c.upload(ctx, cl, s, n, o)
+		if err != nil {
+			return err
+		}
+		v.Disks = append(v.Disks, d)
+	}
+	made, err := cl.PutVersion(ctx, v, client.Precondition{OnlyNew: true})
+	if err != nil {
+		return err
+	}
+	for _, s := range sources {
+		if err := forgetUpload(s, n); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(c.err, "%s is durable in %s\n", strings.Join(n, "/"), made.Location)
+	if o.wait == "none" {
+		return c.print(made, versionTable(made))
+	}
+	if _, err := c.wait(ctx, cl, n, g, 0, false); err != nil {
+		return err
+	}
+	made, err = cl.Version(ctx, n[0], n[1], n[2], "")
+	if err != nil {
+		return err
+	}
+	return c.print(made, versionTable(made))
+}
+
+// intent is the version as it was asked for, without its disks.
+func (c *cli) intent(n []string, o publishOptions) (v1.Version, error) {
+	v := v1.Version{Gallery: n[0], Image: n[1], Name: n[2], Location: o.location, ExcludeFromLatest: o.exclude}
+	var err error
+	if _, err := gallery.ParseVersion(n[2]); err != nil {
+		return v, err
+	}
+	if v.TargetRegions, err = targets(o.regions); err != nil {
+		return v, err
+	}
+	v.Tags, err = tags(o.tag)
+	return v, err
+}
+
+func openSources(file string, o publishOptions) ([]source, error) {
+	list := []source{{lun: gallery.LUNOS, path: file}}
+	for _, item := range o.disks {
+		lun, path, ok := strings.Cut(item, "=")
+		k, err := strconv.Atoi(lun)
+		if !ok || err != nil || k < 0 || k > gallery.MaxLUN {
+			return nil, usageError{fmt.Errorf("--data-disk: %q: must be LUN=FILE, LUN 0 to %d", item, gallery.MaxLUN)}
+		}
+		list = append(list, source{lun: k, path: path})
+	}
+	for i := range list {
+		d, err := openImage(list[i].path, o.format)
+		if err != nil {
+			for _, s := range list[:i] {
+				s.disk.Close()
+			}
+			return nil, err
+		}
+		list[i].disk = d
+	}
+	return list, nil
+}
+
+// prepare makes gallery and image where they are missing, refuses a version that exists, and picks
+// the base. It asks for all of it before a byte is sent.
+func (c *cli) prepare(ctx context.Context, cl *client.Client, v *v1.Version, o *publishOptions) error {
+	here, err := cl.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if here.Leader == "" {
+		return &gallery.Error{Kind: gallery.ErrNoLeader, Op: "publish", Message: "the cluster has no leader now; nothing was sent"}
+	}
+	if v.Location == "" {
+		v.Location = here.Region
+	}
+	if len(v.TargetRegions) == 0 {
+		v.TargetRegions = []v1.TargetRegion{{Name: v.Location}}
+	}
+	if err := ignoreConflict(cl.PutGallery(ctx, v1.Gallery{Name: v.Gallery, Location: v.Location}, client.Precondition{OnlyNew: true})); err != nil {
+		return err
+	}
+	image := v1.Image{Gallery: v.Gallery, Name: v.Image, OSType: "Linux", OSState: "Generalized", HyperVGeneration: "V2", Architecture: "x64",
+		Publisher: v.Gallery, Offer: v.Image, SKU: "default"}
+	if err := ignoreConflict(cl.PutImage(ctx, image, client.Precondition{OnlyNew: true})); err != nil {
+		return err
+	}
+	_, err = cl.Version(ctx, v.Gallery, v.Image, v.Name, "")
+	if err == nil {
+		return &gallery.Error{Kind: gallery.ErrConflict, Op: "publish", Resource: v.Gallery + "/" + v.Image + "/" + v.Name, Message: "exists already; versions never change their disks"}
+	}
+	if !errors.Is(err, gallery.ErrNotFound) {
+		return err
+	}
+	if o.base == nil {
+		o.base, err = newest(ctx, cl, v)
+	}
+	return err
+}
+
+// ignoreConflict drops the answer that a thing exists already.
+func ignoreConflict[T any](_ T, err error) error {
+	if errors.Is(err, gallery.ErrPrecondition) || errors.Is(err, gallery.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// newest names the version of the image with the highest number, if there is one.
+func newest(ctx context.Context, cl *client.Client, v *v1.Version) ([]string, error) {
+	all, err := cl.Versions(ctx, v.Gallery, v.Image)
+	if err != nil || len(all.Value) == 0 {
+		return nil, err
+	}
+	last := all.Value[len(all.Value)-1]
+	return []string{last.Gallery + "/" + last.Image + "/" + last.Name}, nil
+}
+
+// clientBuffers is the memory of the CLI's transfers, in bytes.
+const clientBuffers = 64 << 20
+
+func (c *cli) upload(ctx context.Context, cl *client.Client, s source, n []string, o publishOptions) (v1.Disk, error) {
+	id, err := uploadID(s, n, o.fresh)
+	if err != nil {
+		return v1.Disk{}, err
+	}
+	b := newBoard(c.err)
+	started := time.Now()
+	name := "publish " + lun(s.lun)
+	opts := publish.Options{Pool: buffer.New(clientBuffers), SHA256: o.sha256, Progress: func(p publish.Progress) {
+		shown := bar{name: name, done: p.BytesRead, total: p.Total, note: size(p.SentStored) + " sent"}
+		if secs := time.Since(started).Seconds(); secs > 0 && p.BytesRead > 0 {
+			shown.rate = float64(p.BytesRead) / secs
+			shown.eta = time.Duration(float64(p.Total-p.BytesRead) / shown.rate * float64(time.Second))
+		}
+		b.set(shown)
+	}}
+	u, res, err := cl.PublishDisk(ctx, v1.UploadRequest{ID: id, Size: s.disk.Size(), Base: o.base}, s.disk, opts, func(note string) {
+		b.set(bar{name: name, note: note})
+	})
+	b.close()
+	if err != nil {
+		return v1.Disk{}, fmt.Errorf("publish %s: %w", s.path, err)
+	}
+	fmt.Fprintf(c.err, "%s: %s of data, sent %s in %s\n", s.path, size(res.Data), size(res.SentStored), time.Since(started).Round(100*time.Millisecond))
+	return v1.Disk{LUN: s.lun, Disk: u.Disk}, nil
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"loggia/api/client"
+	"loggia/api/v1"
+	"loggia/gallery"
+	"loggia/internal/digest"
+	"loggia/transfer/buffer"
+	"loggia/transfer/publish"
+	"loggia/transfer/pull"
+)
+
+func (c *cli) pullCommand() *cobra.Command {
+	var out, seed, disk, region string
+	cmd := &cobra.Command{Use: "pull GALLERY/IMAGE/VERSION", Short: "Write a disk of a version to a file or device, verified; VERSION may be latest", Args: cobra.ExactArgs(1),
+		Long: `Write a disk of a version to a sparse file, or over a block device, and verify every byte of it.
+What --seed (an older image of any format) already holds is not fetched. Interrupted, the same
+command goes on where it was.`}
+	f := cmd.Flags()
+	f.StringVarP(&out, "output", "o", "", "file or block device to write")
+	f.StringVar(&seed, "seed", "", "older image that may hold some of the content")
+	f.StringVar(&disk, "disk", "os", "os, or the LUN of a data disk")
+	f.StringVar(&region, "region", "", "region for which latest is resolved (default: of the node that answers)")
+	cmd.RunE = c.call(func(cmd *cobra.Command, cl *client.Client, args []string) error {
+		n, err := names(args[0], 3)
+		if err != nil {
+			return err
+		}
+		if out == "" {
+			return usageError{errors.New("--output: name the file to write")}
+		}
+		c.format = env("LOGGIA_OUTPUT", "table")
+		v, err := cl.Version(cmd.Context(), n[0], n[1], n[2], region)
+		if err != nil {
+			return err
+		}
+		return c.pull(cmd.Context(), cl, v, disk, out, seed)
+	})
+	return cmd
+}
+
+// findDisk returns the disk of that name.
+func findDisk(v v1.Version, name string) (v1.Disk, error) {
+	for _, d := range v.Disks {
+		if lun(d.LUN) == name {
+			return d, nil
+		}
+	}
+	return v1.Disk{}, &gallery.Error{Kind: gallery.ErrNotFound, Resource: v.Gallery + "/" + v.Image + "/" + v.Name, Message: "has no disk " + name}
+}
+
+func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, name, out, seed string) error {
+	d, err := findDisk(v, name)
+	if err != nil {
+		return err
+	}
+	root, err := digest.Parse(d.Root)
+	if err != nil {
+		return fmt.Errorf("root of the disk: %w", err)
+	}
+	b := newBoard(c.err)
+	started := time.Now()
+	opts := pull.Options{Root: root, Out: out, TempDir: filepath.Dir(out), Progress: func(p pull.Progress) {
+		rate := float64(p.Done()) / time.Since(started).Seconds()
+		b.set(bar{name: "pull", done: p.Done(), total: p.Total, rate: rate,
+			eta: time.Duration(float64(p.Total-p.Done()) / max(rate, 1) * float64(time.Second)), note: size(p.Wire) + " fetched"})
+	}}
+	if seed != "" {
+		s, err := openImage(seed, "")
+		if err != nil {
+			b.close()
+			return fmt.Errorf("--seed: %w", err)
+		}
+		defer s.Close()
+		opts.Seed = s
+	}
+	p, err := pull.Run(ctx, cl.Disk(v.Gallery, v.Image, v.Name, d.LUN), opts)
+	b.close()
+	if errors.Is(err, pull.ErrVerification) {
+		err = &gallery.Error{Kind: gallery.ErrVerification, Op: "pull", Err: err}
+	}
+	if err != nil {
+		return err
+	}
+	took := time.Since(started)
+	fmt.Fprintf(c.err, "%s: %s of data verified in %s: %s fetched (%s on the wire), %s from the seed, %s resumed\n", out, size(p.Total),
+		took.Round(10*time.Millisecond), size(p.Fetched), size(p.Wire), size(p.Seeded), size(p.Resumed))
+	return nil
+}
+
+func (c *cli) verifyCommand() *cobra.Command {
+	var format, disk string
+	cmd := &cobra.Command{Use: "verify FILE [GALLERY/IMAGE/VERSION]", Short: "Compute the identity of a local image and hold it against a version's", Args: cobra.RangeArgs(1, 2)}
+	cmd.Flags().StringVar(&format, "format", "", "raw, qcow2 or vhd (default: detected)")
+	cmd.Flags().StringVar(&disk, "disk", "os", "os, or the LUN of a data disk")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		d, err := openImage(args[0], format)
+		if err != nil {
+			return err
+		}
+		defer d.Close()
+		res, err := publish.Root(cmd.Context(), d, publish.Options{Pool: buffer.New(clientBuffers), TempDir: os.TempDir()})
+		if err != nil {
+			return err
+		}
+		if len(args) == 1 {
+			return c.print(map[string]any{"root": res.Root.String(), "size": res.Size, "data": res.Data},
+				table{rows: [][]string{{res.Root.String(), args[0]}}})
+		}
+		cl, err := c.client()
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		return c.compare(cmd.Context(), cl, args, disk, res)
+	}
+	return cmd
+}
+
+func (c *cli) compare(ctx context.Context, cl *client.Client, args []string, name string, res publish.Result) error {
+	n, err := names(args[1], 3)
+	if err != nil {
+		return err
+	}
+	v, err := cl.Version(ctx, n[0], n[1], n[2], "")
+	if err != nil {
+		return err
+	}
+	d, err := findDisk(v, name)
+	if err != nil {
+		return err
+	}
+	if d.Root != res.Root.String() {
+		return &gallery.Error{Kind: gallery.ErrVerification, Op: "verify", Resource: args[0],
+			Message: fmt.Sprintf("root %s is not that of %s (%s)", res.Root, args[1], d.Root)}
+	}
+	return c.print(map[string]any{"root": d.Root, "equal": true}, table{rows: [][]string{{"equal", d.Root, args[0]}}})
+}
