@@ -14,7 +14,9 @@ const MaxObject = 64 << 20
 // Store keeps immutable objects by key. It is safe for use by many goroutines.
 //
 // Keys are relative paths of one or more segments of [a-z0-9._-], joined by single slashes; no
-// segment is "." or ".."; at most 512 bytes. Anything else is refused with ErrInvalidKey.
+// segment is "." or ".."; at most 512 bytes, and 255 per segment. Anything else is refused with
+// ErrInvalidKey (CheckKey). No caller uses one key as a folder of another ("a" and "a/b"): many
+// stores are file systems, which refuse that with ErrInvalidKey.
 //
 // A decorator (retry, limit, metrics) keeps this same contract; the conformance suite in
 // storetest holds every implementation and every decorator to it.
@@ -22,7 +24,10 @@ type Store interface {
 	// Put stores data under key. It is atomic: a reader sees the whole object or none, also
 	// after a crash; when Put returns nil the object is durable. Writing the same bytes twice
 	// is harmless; the caller never writes other bytes under a key in use. Put keeps no
-	// reference to data. A cancelled Put leaves nothing that List shows.
+	// reference to data. A Put whose context has ended before it began leaves nothing; one that
+	// is cancelled or fails on its way leaves the whole object or nothing that List shows, never
+	// a part (a request that has left cannot be unsent, and deleting after it could hit an
+	// object that was there before).
 	// Errors: ErrFull, ErrTooLarge, ErrInvalidKey, ErrThrottled, ErrForbidden, ErrUnavailable.
 	Put(ctx context.Context, key string, data []byte) error
 
@@ -50,6 +55,7 @@ type Store interface {
 }
 
 // Copier is implemented by stores that copy an object without moving its bytes through the caller.
+// Callers use the functions Copy and CanCopy, which see through decorators.
 type Copier interface {
 	// Copy makes to an equal, durable copy of from. Error: ErrNotFound and as for Put.
 	Copy(ctx context.Context, from, to string) error
