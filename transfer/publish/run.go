@@ -10,6 +10,7 @@ import (
 
 	"loggia/transfer/chunk"
 	"loggia/transfer/codec"
+	"loggia/transfer/idset"
 	"loggia/transfer/manifest"
 )
 
@@ -29,7 +30,7 @@ func Run(ctx context.Context, remote Remote, src Source, opts Options) (Result, 
 		return Result{}, err
 	}
 	defer r.known.Close()
-	if err := remote.Known(ctx, r.known.add); err != nil {
+	if err := remote.Known(ctx, func(id chunk.ID) error { return r.known.Add(id, 0) }); err != nil {
 		return Result{}, fmt.Errorf("learn known chunks: %w", err)
 	}
 	if err := remote.Spans(ctx, r.finished); err != nil {
@@ -59,8 +60,8 @@ type run struct {
 	src     Source
 	check   func() error
 	shape   manifest.Shape
-	remote  Remote // nil: nothing is sent
-	known   *claims
+	remote  Remote     // nil: nothing is sent
+	known   *idset.Set // chunks that need not be sent: known to the node, or taken by a worker
 	done    map[int64]manifest.SpanRef
 	builder *manifest.Builder
 	meter   meter
@@ -81,7 +82,7 @@ func newRun(src Source, opts Options) (*run, error) {
 	r := &run{
 		opts: opts, src: src, check: func() error { return nil }, builder: builder,
 		shape: manifest.Shape{Length: src.Size(), Span: int64(opts.Params.Span)},
-		known: newClaims(opts.TempDir), done: make(map[int64]manifest.SpanRef),
+		known: idset.New(opts.TempDir, 0), done: make(map[int64]manifest.SpanRef),
 		meter:  meter{now: Progress{Total: src.Size()}, tell: opts.Progress},
 		result: Result{Size: src.Size()},
 	}

@@ -83,7 +83,7 @@ func (w *worker) chunk(ctx context.Context, data []byte) error {
 	if w.remote == nil {
 		return nil
 	}
-	if fresh, err := w.known.claim(ref.ID); err != nil || !fresh {
+	if fresh, err := w.known.AddNew(ref.ID, 0); err != nil || !fresh {
 		return err
 	}
 	if !w.packer.fits(len(data)) {

@@ -15,6 +15,10 @@ import (
 // Reader reads one stream, record by record, into its caller's buffer. It reads not one byte
 // beyond the end record, so streams may follow each other. It is for one goroutine.
 type Reader struct {
+	// Grow, where it is set, is asked for a buffer of at least n bytes when a record does not fit
+	// the one at hand, which the Reader then lets go. n is at most MaxRecord.
+	Grow func(n int) ([]byte, error)
+
 	r       io.Reader
 	buf     []byte
 	head    [recordHeaderSize]byte
@@ -67,8 +71,8 @@ func (r *Reader) next() (Record, error) {
 	if err := checkLength(k, int64(n)); err != nil {
 		return Record{}, err
 	}
-	if int64(n) > int64(len(r.buf)) {
-		return Record{}, fmt.Errorf("%w: %s record of %d bytes, buffer of %d", ErrLimit, k, n, len(r.buf))
+	if err := r.room(k, int(n)); err != nil {
+		return Record{}, err
 	}
 	b := r.buf[:n:n]
 	if err := r.full(b); err != nil {
@@ -78,6 +82,21 @@ func (r *Reader) next() (Record, error) {
 	r.records++
 	r.bytes += uint64(n)
 	return rec, err
+}
+
+// room makes sure that a record of n bytes fits the buffer.
+func (r *Reader) room(k Kind, n int) error {
+	if n > len(r.buf) && r.Grow != nil {
+		buf, err := r.Grow(n)
+		if err != nil {
+			return fmt.Errorf("buffer for a %s record of %d bytes: %w", k, n, err)
+		}
+		r.buf = buf
+	}
+	if n > len(r.buf) {
+		return fmt.Errorf("%w: %s record of %d bytes, buffer of %d", ErrLimit, k, n, len(r.buf))
+	}
+	return nil
 }
 
 func (r *Reader) begin() error {
