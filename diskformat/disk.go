@@ -16,7 +16,8 @@ type Disk interface {
 	Size() int64
 	// NextData returns the first run of bytes at or after off that may hold data: everything
 	// between off and start reads as zeros and need not be read. At the end it returns
-	// start = end = Size. It is a hint that saves reading: data may be zeros, zeros are never data missed.
+	// start = end = Size. It is a hint that saves reading: data may be zeros, zeros are never data
+	// missed. A long run may be returned in parts, so that each call does bounded work.
 	NextData(off int64) (start, end int64, err error)
 	// Format says how the image is written down.
 	Format() Format
@@ -39,9 +40,9 @@ var (
 	ErrEmpty        = errors.New("image is empty")
 	ErrNotRegular   = errors.New("image is not a regular file or block device")
 	ErrUnaligned    = errors.New("disk size is not a multiple of 512 bytes")
-	ErrFormat       = errors.New("image format")            // declared and detected format differ, or unknown
-	ErrTruncated    = errors.New("image is truncated")      // bytes that the image points to are missing
-	ErrInconsistent = errors.New("image is inconsistent")   // header or table fields that contradict each other
+	ErrFormat       = errors.New("image format")             // declared and detected format differ, or unknown
+	ErrTruncated    = errors.New("image is truncated")       // bytes that the image points to are missing
+	ErrInconsistent = errors.New("image is inconsistent")    // header or table fields that contradict each other
 	ErrExternal     = errors.New("image names another file") // backing file, data file, parent
 	ErrEncrypted    = errors.New("image is encrypted")
 	ErrUnsupported  = errors.New("image uses an unsupported feature")
