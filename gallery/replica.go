@@ -67,9 +67,9 @@ type Replica struct {
 	Source    string        `cbor:"8,keyasint,omitempty"` // where the bytes come from, for people
 	Reason    Reason        `cbor:"9,keyasint,omitempty"`
 	LastError string        `cbor:"10,keyasint,omitempty"`
-	Attempts  int           `cbor:"11,keyasint,omitempty"` // claims since it was last Completed
+	Attempts  int           `cbor:"11,keyasint,omitempty"` // claims since it was wanted, or lost
 	NextRetry time.Time     `cbor:"12,keyasint,omitzero"`
-	Started   time.Time     `cbor:"13,keyasint,omitzero"`  // of the first claim since it was last Completed
+	Started   time.Time     `cbor:"13,keyasint,omitzero"`  // of the first of them
 	Finished  time.Time     `cbor:"14,keyasint,omitzero"`  // when it became Completed
 	Table     digest.Digest `cbor:"15,keyasint,omitzero"`  // frame table of this copy, once Completed
 	Stored    int64         `cbor:"16,keyasint,omitempty"` // bytes that this copy added to its repository

@@ -1,0 +1,199 @@
+package machine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"loggia/fsm/command"
+	"loggia/fsm/state"
+	"loggia/gallery"
+)
+
+func versionPut(e *entry, c *command.VersionPut) (*gallery.ImageVersion, error) {
+	row := c.Version
+	name := row.Ref.String()
+	image := e.Image(row.Ref.ImageRef)
+	if image == nil {
+		return nil, notFound("image definition", row.Ref.ImageRef)
+	}
+	old := e.Version(row.Ref)
+	var etag uint64
+	if old != nil {
+		etag = old.ETag
+	}
+	if err := check(c.If, name, etag); err != nil {
+		return nil, err
+	}
+	row.Ref.ImageRef, row.ResourceGroup = image.Ref, image.ResourceGroup
+	row.Publishing.EndOfLife = row.Publishing.EndOfLife.UTC()
+	row.Disks = slices.Clone(row.Disks)
+	prepare := e.newVersion
+	if old != nil {
+		prepare = func(row *gallery.ImageVersion) error { return e.changedVersion(row, old) }
+	}
+	if err := prepare(&row); err != nil {
+		return nil, named(err, name)
+	}
+	if err := e.checkTargets(&row, old); err != nil {
+		return nil, named(err, name)
+	}
+	row.ETag, row.Updated, row.UpdatedBy = e.Index(), e.Now(), e.Principal
+	state.Put(e.Tx, &row)
+	for _, d := range row.Disks {
+		e.plan(d.Disk)
+	}
+	return &row, nil
+}
+
+// newVersion checks and completes a version that is created.
+func (e *entry) newVersion(row *gallery.ImageVersion) error {
+	g := e.Gallery(row.Ref.GalleryRef)
+	if g == nil {
+		return notFound("gallery", row.Ref.GalleryRef)
+	}
+	if len(row.Disks) == 0 {
+		return invalid("", "properties.storageProfile.osDiskImage", "required")
+	}
+	for i := range row.Disks {
+		if err := e.fillDisk(&row.Disks[i], g.Domain()); err != nil {
+			return err
+		}
+	}
+	if len(row.Publishing.TargetRegions) == 0 {
+		row.Publishing.TargetRegions = []gallery.TargetRegion{{Region: row.Location}}
+	}
+	row.Created, row.CreatedBy = e.Now(), e.Principal
+	return nil
+}
+
+// fillDisk takes over what the disk's row says. A disk of another domain is told like one that is not there (S2).
+func (e *entry) fillDisk(d *gallery.VersionDisk, domain gallery.Domain) error {
+	field := fmt.Sprintf("properties.storageProfile.dataDiskImages[lun=%d].source", d.LUN)
+	if d.LUN == gallery.LUNOS {
+		field = "properties.storageProfile.osDiskImage.source"
+	}
+	disk := e.Disk(d.Disk)
+	if disk == nil || disk.Domain != domain {
+		return invalid("", field, "no disk %s", d.Disk)
+	}
+	if disk.Kind != gallery.ContentDisk {
+		return invalid("", field, "%s is no disk", d.Disk)
+	}
+	d.SizeBytes = disk.Size
+	if d.HostCaching == "" {
+		d.HostCaching = gallery.CachingNone
+	}
+	return nil
+}
+
+// changedVersion checks and completes a version that follows old: what is absent and may not change is kept.
+func (e *entry) changedVersion(row, old *gallery.ImageVersion) error {
+	if len(row.Disks) == 0 {
+		row.Disks = slices.Clone(old.Disks)
+	}
+	for i := range min(len(row.Disks), len(old.Disks)) {
+		d, was := &row.Disks[i], old.Disks[i]
+		d.SizeBytes = was.SizeBytes
+		if d.HostCaching == "" {
+			d.HostCaching = was.HostCaching
+		}
+	}
+	if len(row.Publishing.TargetRegions) == 0 {
+		row.Publishing.TargetRegions = old.Publishing.TargetRegions
+	}
+	if err := row.CheckUpdate(old); err != nil {
+		return err
+	}
+	row.Ref, row.Created, row.CreatedBy = old.Ref, old.Created, old.CreatedBy
+	return e.checkDropped(row, old)
+}
+
+const targetsField = "properties.publishingProfile.targetRegions"
+
+// checkTargets checks the target regions against the cluster's regions and stores.
+func (e *entry) checkTargets(row, old *gallery.ImageVersion) error {
+	home := false
+	for i, t := range row.Publishing.Targets() {
+		home = home || t.Region == row.Location
+		if e.Region(t.Region) == nil {
+			return invalid("", fmt.Sprintf("%s[%d].name", targetsField, i), "no region %q in this cluster", t.Region)
+		}
+		if old != nil {
+			if was, ok := old.Publishing.Target(t.Region); ok && was.StorageClass == t.StorageClass {
+				continue // its places are kept
+			}
+		}
+		if _, err := gallery.Slots(t, e.storesOf(t.Region)); err != nil {
+			return inTarget(err, i)
+		}
+	}
+	if !home && e.Region(row.Location) != nil {
+		return invalid("", targetsField, "must contain the version's own location %q", row.Location)
+	}
+	if !home && old == nil {
+		return invalid("", "location", "no region %q in this cluster", row.Location)
+	}
+	return nil
+}
+
+func inTarget(err error, i int) error {
+	if e, ok := err.(*gallery.Error); ok {
+		return invalid("", fmt.Sprintf("%s[%d].%s", targetsField, i, e.Field), "%s", e.Message)
+	}
+	return err
+}
+
+// checkDropped refuses to drop or thin out regions that have finished replicas, unless the safety profile allows it.
+func (e *entry) checkDropped(row, old *gallery.ImageVersion) error {
+	if row.Safety.AllowDeletionOfReplicatedLocations || old.Safety.AllowDeletionOfReplicatedLocations {
+		return nil
+	}
+	var dropped []string
+	for _, was := range old.Publishing.Targets() {
+		keep := 0
+		if t, ok := row.Publishing.Target(was.Region); ok {
+			keep = t.ReplicaCount
+		}
+		if keep < was.ReplicaCount && e.finishedBeyond(old, was, keep) {
+			dropped = append(dropped, string(was.Region))
+		}
+	}
+	if len(dropped) == 0 {
+		return nil
+	}
+	return &gallery.Error{Kind: gallery.ErrNotAllowed, Field: targetsField,
+		Message: "finished replicas would be deleted in " + strings.Join(dropped, ", ") + "; set safetyProfile.allowDeletionOfReplicatedLocations to allow it"}
+}
+
+// finishedBeyond says whether a replica of v in target t, above the first keep ones, is whole.
+func (e *entry) finishedBeyond(v *gallery.ImageVersion, t gallery.TargetRegion, keep int) bool {
+	slots := gallery.SlotNumbers(t.StorageClass, t.ReplicaCount)[len(gallery.SlotNumbers(t.StorageClass, keep)):]
+	for _, d := range v.Disks {
+		for _, n := range slots {
+			if r := e.Replica(gallery.ReplicaKey{Disk: d.Disk, Region: t.Region, Slot: n}); r != nil && r.State == gallery.ReplicaCompleted {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func versionDelete(e *entry, c *command.VersionDelete) (*none, error) {
+	row := e.Version(c.Ref)
+	if row == nil {
+		return nil, notFound("image version", c.Ref)
+	}
+	if err := check(c.If, c.Ref.String(), row.ETag); err != nil {
+		return nil, err
+	}
+	if end := row.Publishing.EndOfLife; row.Safety.BlockDeletionBeforeEndOfLife && e.Now().Before(end) {
+		return nil, &gallery.Error{Kind: gallery.ErrNotAllowed, Resource: c.Ref.String(), Field: "properties.safetyProfile.blockDeletionBeforeEndOfLife",
+			Message: "it cannot be deleted before its end of life on " + end.Format("2006-01-02T15:04:05Z")}
+	}
+	state.Delete(e.Tx, row)
+	for _, d := range row.Disks {
+		e.release(d.Disk)
+	}
+	return nil, nil
+}
