@@ -93,6 +93,12 @@ func Verify(r io.Reader, id digest.Digest) error {
 // Close ends the use of the segment; no call may be running or follow.
 func (s *Segment) Close() error { return s.close() }
 
+// Size is the segment's length in bytes.
+func (s *Segment) Size() int64 { return s.head.size() }
+
+// ReadAt reads the segment's own bytes, for copying it.
+func (s *Segment) ReadAt(b []byte, off int64) (int, error) { return s.r.ReadAt(b, off) }
+
 // Counts says how many packs, frames and chunks the segment lists.
 func (s *Segment) Counts() (packs, frames, chunks int) {
 	return int(s.head.packs), int(s.head.frames), int(s.head.chunks)
