@@ -2,6 +2,10 @@ package blobstore
 
 import (
 	"context"
+	"crypto/md5"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash/crc32"
 	"time"
 )
 
@@ -18,6 +22,21 @@ const (
 
 // Checksums lists what a probe tries, in the order of their price.
 func Checksums() []Checksum { return []Checksum{ChecksumCRC32C, ChecksumSHA256, ChecksumMD5} }
+
+// Sum computes the checksum of data, in the byte order in which S3 encodes it.
+func (c Checksum) Sum(data []byte) []byte {
+	switch c {
+	case ChecksumCRC32C:
+		return binary.BigEndian.AppendUint32(nil, crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)))
+	case ChecksumSHA256:
+		sum := sha256.Sum256(data)
+		return sum[:]
+	case ChecksumMD5:
+		sum := md5.Sum(data) // against damage on the way, not against malice
+		return sum[:]
+	}
+	return nil
+}
 
 // The interfaces below are for the probe. A store implements those that mean something for it;
 // decorators do not pass them on.

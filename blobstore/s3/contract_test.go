@@ -152,10 +152,10 @@ func testChecksums(t *testing.T, srv s3servers.Server) {
 	data := []byte("some bytes")
 	for _, kind := range blobstore.Checksums() {
 		key := "sum-" + string(kind)
-		if err := s.PutChecksum(t.Context(), key, data, kind, sumOf(kind, data)); err != nil {
+		if err := s.PutChecksum(t.Context(), key, data, kind, kind.Sum(data)); err != nil {
 			t.Errorf("%s, right: %v", kind, err)
 		}
-		err := s.PutChecksum(t.Context(), key+"-wrong", data, kind, sumOf(kind, []byte("others")))
+		err := s.PutChecksum(t.Context(), key+"-wrong", data, kind, kind.Sum([]byte("others")))
 		t.Logf("%s, wrong: %v", kind, err)
 		if !errors.Is(err, blobstore.ErrDamaged) {
 			t.Errorf("%s, wrong: got %v, want ErrDamaged", kind, err)

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -12,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -25,17 +27,24 @@ import (
 
 func otherCA(t *testing.T) []byte {
 	t.Helper()
+	ca, _ := selfSigned(t, time.Now().Add(time.Hour))
+	return ca
+}
+
+// selfSigned makes a certificate for loopback that is its own CA.
+func selfSigned(t *testing.T, until time.Time) ([]byte, tls.Certificate) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &x509.Certificate{SerialNumber: big.NewInt(9), Subject: pkix.Name{CommonName: "somebody else"}, IsCA: true,
-		BasicConstraintsValid: true, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+		BasicConstraintsValid: true, NotBefore: time.Now().Add(-2 * time.Hour), NotAfter: until, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 // liar returns a store on a server that answers as handler says, over TLS.
@@ -231,6 +240,23 @@ func TestNobodyListens(t *testing.T) {
 		if !errors.Is(err, blobstore.ErrUnavailable) || blobstore.Permanent(err) {
 			t.Errorf("%s: got %v, want ErrUnavailable", op, err)
 		}
+	}
+}
+
+func TestExpiredCertificate(t *testing.T) {
+	ca, cert := selfSigned(t, time.Now().Add(-time.Hour))
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, ca, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Endpoint: srv.URL, Bucket: "bucket", CAFile: file, Credentials: Credentials{AccessKey: "a", SecretKey: "s"}}
+	err := open(t, o).Put(t.Context(), "k", nil)
+	if !errors.Is(err, ErrCertificate) || !strings.Contains(err.Error(), "expired") {
+		t.Errorf("got %v, want ErrCertificate and that it has expired", err)
 	}
 }
 

@@ -1,11 +1,16 @@
 package s3
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"loggia/blobstore"
@@ -125,10 +130,23 @@ func TestCredentialsAreNotPrinted(t *testing.T) {
 }
 
 func TestPlainHTTPSignsThePayload(t *testing.T) {
+	data := []byte("over the wire")
+	var got atomic.Value
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPut {
+			got.Store(r.Header.Get("X-Amz-Content-Sha256"))
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		object(w, len(data))
+	}))
+	t.Cleanup(srv.Close)
 	o := valid()
-	o.Endpoint, o.Insecure = "http://127.0.0.1:1", true
-	if s := open(t, o); s.secure() {
-		t.Error("http taken for https")
+	o.Endpoint, o.Insecure = srv.URL, true
+	if err := open(t, o).Put(t.Context(), "k", data); err != nil {
+		t.Fatal(err)
+	}
+	if want := hex.EncodeToString(blobstore.ChecksumSHA256.Sum(data)); got.Load() != want {
+		t.Errorf("payload hash %v, want %s", got.Load(), want)
 	}
 }
 

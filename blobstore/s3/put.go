@@ -2,14 +2,10 @@ package s3
 
 import (
 	"context"
-	"crypto/md5"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/crc32"
 
 	"github.com/minio/minio-go/v7"
 
@@ -24,7 +20,7 @@ func (s *Store) Put(ctx context.Context, key string, data []byte) error {
 	if !enforced {
 		kind = blobstore.ChecksumCRC32C
 	}
-	sum := func() []byte { return sumOf(kind, data) }
+	sum := func() []byte { return kind.Sum(data) }
 	if err := s.put(ctx, "put", key, data, kind, sum, minio.PutObjectOptions{}); err != nil {
 		return err
 	}
@@ -44,7 +40,7 @@ func (s *Store) PutIfAbsent(ctx context.Context, key string, data []byte) (bool,
 	var o minio.PutObjectOptions
 	o.SetMatchETagExcept("*")
 	err := s.put(ctx, "put if absent", key, data, blobstore.ChecksumSHA256,
-		func() []byte { return sumOf(blobstore.ChecksumSHA256, data) }, o)
+		func() []byte { return blobstore.ChecksumSHA256.Sum(data) }, o)
 	if errors.Is(err, errTaken) {
 		return false, nil
 	}
@@ -67,7 +63,7 @@ func (s *Store) put(ctx context.Context, op, key string, data []byte, kind blobs
 	md5Base64, sha256Hex := addChecksum(&o, kind, sum())
 	if !s.secure() && sha256Hex == "" {
 		// Without TLS the payload must be signed, or anybody on the way could replace it.
-		sha256Hex = hex.EncodeToString(sumOf(blobstore.ChecksumSHA256, data))
+		sha256Hex = hex.EncodeToString(blobstore.ChecksumSHA256.Sum(data))
 	}
 	wctx, watch := newWatch(ctx, s.o.StallTimeout)
 	defer watch.end()
@@ -99,21 +95,6 @@ func addChecksum(o *minio.PutObjectOptions, kind blobstore.Checksum, sum []byte)
 		sha256Hex = hex.EncodeToString(sum)
 	}
 	return md5Base64, sha256Hex
-}
-
-// sumOf computes a checksum in the byte order in which S3 encodes it.
-func sumOf(kind blobstore.Checksum, data []byte) []byte {
-	switch kind {
-	case blobstore.ChecksumCRC32C:
-		return binary.BigEndian.AppendUint32(nil, crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)))
-	case blobstore.ChecksumSHA256:
-		sum := sha256.Sum256(data)
-		return sum[:]
-	case blobstore.ChecksumMD5:
-		sum := md5.Sum(data) // against damage on the way, not against malice
-		return sum[:]
-	}
-	return nil
 }
 
 func (s *Store) compareSize(ctx context.Context, op, key string, want int64) error {
