@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stampOf reads what the kernel knows of a file; size is given because a device's is not in fi.
-func stampOf(fi os.FileInfo, size int64) Stamp {
-	s := Stamp{Size: size, Modified: fi.ModTime().UTC()}
+// stampOf takes what the kernel said of a file.
+func stampOf(fi os.FileInfo) Stamp {
+	s := Stamp{Size: fi.Size(), Modified: fi.ModTime().UTC()}
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
 		s.Device, s.Inode = uint64(st.Dev), st.Ino
 		s.Changed = time.Unix(st.Ctim.Unix()).UTC()

@@ -5,8 +5,8 @@ package diskformat
 import "os"
 
 // stampOf holds what every system knows of a file.
-func stampOf(fi os.FileInfo, size int64) Stamp {
-	return Stamp{Size: size, Modified: fi.ModTime().UTC()}
+func stampOf(fi os.FileInfo) Stamp {
+	return Stamp{Size: fi.Size(), Modified: fi.ModTime().UTC()}
 }
 
 // nextData takes everything for data: holes are asked for on Linux only.

@@ -35,7 +35,7 @@ type Source interface {
 
 // Open opens the image at path, a regular file or a block device, and checks everything that its
 // headers and tables say before the first guest byte is read. It writes nothing and opens no other
-// file. The Disk it returns is Watched too.
+// file. Whoever must know that the file did not change meanwhile calls Watch first.
 func Open(path string, o Options) (Disk, error) {
 	f, err := openFile(path)
 	if err != nil {
