@@ -30,6 +30,9 @@ func seeded(t testing.TB) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, 1))
 }
 
+// universe is how many chunks there are to choose from.
+const universe = 1 << 11
+
 func idOf(n uint64) digest.Digest { return digest.Of(binary.LittleEndian.AppendUint64(nil, n)) }
 
 // listed is a pack and its directory.
@@ -47,7 +50,7 @@ func randomPack(r *rand.Rand, epoch uint64) listed {
 	for range 1 + r.IntN(10) {
 		f := pack.Frame{ID: idOf(r.Uint64()), Offset: off, Stored: pack.MinStored + r.Uint32N(1000)}
 		for range 1 + r.IntN(20) {
-			n := r.Uint64N(1 << 14)
+			n := r.Uint64N(universe)
 			f.Chunks = append(f.Chunks, chunk.Ref{ID: idOf(n), Length: 1 + uint32(n%1000)})
 			f.Plain += 1 + uint32(n%1000)
 		}
@@ -123,7 +126,7 @@ func checkLocation(t *testing.T, id chunk.ID, loc Location, packs []listed) {
 
 func TestLookupAgreesWithTheDirectories(t *testing.T) {
 	r := seeded(t)
-	for _, count := range []int{1, 30, 400} {
+	for _, count := range []int{1, 20, 200} {
 		for _, limit := range []int64{0, 20 << 10} {
 			var packs []listed
 			want := make(map[chunk.ID]bool)
@@ -139,7 +142,7 @@ func TestLookupAgreesWithTheDirectories(t *testing.T) {
 				}
 			}
 			segments := write(t, limit, packs...)
-			if limit > 0 && count == 400 && len(segments) < 10 {
+			if limit > 0 && count == 200 && len(segments) < 10 {
 				t.Errorf("%d segments under a limit of %d bytes", len(segments), limit)
 			}
 			set := &Set{}
@@ -147,7 +150,7 @@ func TestLookupAgreesWithTheDirectories(t *testing.T) {
 				set.newest = append(set.newest, s)
 			}
 			for _, x := range []Index{set, mem} {
-				for n := range uint64(1<<14 + 1000) {
+				for n := range uint64(universe + 500) {
 					id := idOf(n)
 					loc, ok, err := x.Lookup(id)
 					if err != nil || ok != want[id] {
@@ -167,7 +170,7 @@ func TestLookupAll(t *testing.T) {
 	a, b := randomPack(r, 1), randomPack(r, 2)
 	set := NewSet(write(t, 0, a)[0], write(t, 0, b)[0])
 	var ids []chunk.ID
-	for n := range uint64(1 << 14) {
+	for n := range uint64(universe) {
 		ids = append(ids, idOf(n))
 	}
 	found := make(map[int]bool)

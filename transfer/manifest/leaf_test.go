@@ -76,7 +76,7 @@ func TestVersionAndVarintsAreStrict(t *testing.T) {
 
 // The golden bytes of format version 1. They never change.
 func TestGoldenNodes(t *testing.T) {
-	p := chunk.DefaultParams()
+	p := chunk.Params{Algorithm: 1, Min: 8 << 10, Average: 32 << 10, Max: 128 << 10, HoleBlock: 64 << 10, Span: 64 << 20}
 	leaf := &Leaf{}
 	leaf.AddChunk(chunk.Ref{ID: idOf(1), Length: 1 << 16})
 	leaf.AddHole(1 << 16)
