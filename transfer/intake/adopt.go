@@ -47,6 +47,9 @@ func (s *Session) adoptCheckpoints(ctx context.Context, epoch uint64) error {
 // adoptSpan takes a finished span over if its leaf can be read and every chunk is still there: what it took
 // from base versions may have gone since. Else the client sends it again.
 func (s *Session) adoptSpan(ctx context.Context, f finished) error {
+	if s.isDone(f.leaf.Span, f.leaf.ID) {
+		return nil
+	}
 	node, err := s.repo.node(ctx, f.leaf.ID)
 	if errors.Is(err, repository.ErrMissing) || errors.Is(err, repository.ErrDamaged) {
 		return nil

@@ -25,7 +25,7 @@ const (
 
 // Batch takes one batch in. It returns when all of it is accepted: checked, and on its way to
 // the store; Durable tells what has arrived there. Batches may come in parallel, in any order, and
-// twice. Errors: ErrFrame, ErrLeaf, ErrBatch, ErrPending, ErrClosed, those of package wire, of the reader and
+// twice. Errors: ErrFrame, ErrLeaf, ErrBatch, ErrTooMuch, ErrPending, ErrClosed, those of package wire, of the reader and
 // of the store.
 func (s *Session) Batch(ctx context.Context, r io.Reader) error {
 	ctx, leave, err := s.enter(ctx, 1)
@@ -115,10 +115,25 @@ func (b *intakeBatch) frame(ctx context.Context, rec wire.Record) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrFrame, err)
 	}
+	if err := b.s.allow(int64(plain)); err != nil {
+		return err
+	}
 	if err := b.s.repo.add(ctx, rec.Data, frame.ID(rec.Data), plain, rec.Refs); err != nil {
 		return fmt.Errorf("keep frame: %w", err)
 	}
 	return b.s.kept(ctx, rec.Refs, int64(len(rec.Data)))
+}
+
+// allow counts plain bytes to be kept. A disk that changed while it was sent may bring as much again, more
+// is not of this disk.
+func (s *Session) allow(plain int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.plain+plain > 2*s.Length+MaxBatch {
+		return fmt.Errorf("%w: %d bytes for a disk of %d", ErrTooMuch, s.plain+plain, s.Length)
+	}
+	s.plain += plain
+	return nil
 }
 
 // anyNew says whether a chunk is not kept yet, or there is none.

@@ -18,7 +18,7 @@ type Result struct {
 	Size     int64         // guest bytes
 	Data     int64         // guest bytes that are no hole
 	Stored   int64         // stored bytes of the frames in the table, counted in every span that lists them
-	New      int64         // stored bytes of frames that this upload brought
+	New      int64         // stored bytes that this upload brought, its predecessors included
 	Segments []repository.SegmentRef
 }
 

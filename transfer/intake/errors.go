@@ -17,6 +17,8 @@ var (
 	ErrLeaf = errors.New("invalid manifest leaf")
 	// ErrBatch: the batch is longer than MaxBatch or holds a record that does not belong in one.
 	ErrBatch = errors.New("invalid batch")
+	// ErrTooMuch: the client sent more than the disk can hold.
+	ErrTooMuch = errors.New("more chunks than the disk holds")
 	// ErrPending: too many leaves wait for chunks that did not come.
 	ErrPending = errors.New("too many leaves wait for chunks")
 	// ErrUnresolved: a leaf names a chunk that was neither sent nor is in a base version.

@@ -158,7 +158,7 @@ func known(t testing.TB, s *Session) int {
 
 func TestHostileBatchesAreRefused(t *testing.T) {
 	g := newRegion(t)
-	d := randomDisk(seeded(t), 4<<20)
+	d := denseStart(seeded(t), 4<<20)
 	s := g.open(d, nil)
 	leaf := leafOf(t, d, 0)
 	longer, err := (&manifest.Leaf{Entries: []manifest.Entry{{ID: digest.Of(nil), Length: 100}}}).Encode(smallSpans(), 100)

@@ -65,6 +65,13 @@ func randomDisk(r *rand.Rand, size int) disk {
 	return d
 }
 
+// denseStart is a random disk whose first span is no hole.
+func denseStart(r *rand.Rand, size int) disk {
+	d := randomDisk(r, size)
+	rand.NewChaCha8([32]byte{byte(r.Uint32())}).Read(d[:100_000])
+	return d
+}
+
 // changed is d with some places overwritten.
 func changed(r *rand.Rand, d disk, places int) disk {
 	out := bytes.Clone(d)

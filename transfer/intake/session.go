@@ -96,6 +96,7 @@ type Session struct {
 	waiting      map[chunk.ID][]int64 // spans in pending, by the chunks that they miss
 	accepted     int64                // stored bytes of frames, adopted ones included
 	durable      int64                // of these, those that no restart sends again; durable <= accepted
+	plain        int64                // bytes of the chunks of the frames accepted
 	seq          uint64               // of the next checkpoint
 }
 

@@ -50,7 +50,7 @@ func TestBaseVersionIsNotSentAgain(t *testing.T) {
 // What the repository holds for others must be sent by who does not name it, and is not told.
 func TestChunksOfOthersAreUnknown(t *testing.T) {
 	r, g := seeded(t), newRegion(t)
-	d := randomDisk(r, 4<<20)
+	d := denseStart(r, 4<<20)
 	first, sent := g.publish(d)
 	second, again := g.publish(d)
 	if again.SentPlain != sent.SentPlain || first.Root != second.Root {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"loggia/diskformat"
 	"loggia/transfer/buffer"
 	"loggia/transfer/chunk"
 	"loggia/transfer/manifest"
@@ -18,31 +19,18 @@ func (discard) Known(context.Context, func(chunk.ID) error) error         { retu
 func (discard) Spans(context.Context, func(manifest.SpanRef) error) error { return nil }
 func (discard) Send(context.Context, []byte) error                        { return nil }
 
-// file is a dense raw image.
-type file struct {
-	*os.File
-	size int64
-}
-
-func (f file) Size() int64                              { return f.size }
-func (f file) NextData(off int64) (int64, int64, error) { return off, f.size, nil }
-
 // image opens v1.raw of the folder that LOGGIA_IMAGES names, or makes a disk in memory.
 func image(b *testing.B) Source {
 	dir := os.Getenv("LOGGIA_IMAGES")
 	if dir == "" {
 		return sparseDisk(seeded(b), 128<<20)
 	}
-	f, err := os.Open(filepath.Join(dir, "v1.raw"))
+	d, err := diskformat.Open(filepath.Join(dir, "v1.raw"), diskformat.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { f.Close() })
-	info, err := f.Stat()
-	if err != nil {
-		b.Fatal(err)
-	}
-	return file{f, info.Size()}
+	b.Cleanup(func() { d.Close() })
+	return d
 }
 
 func BenchmarkPublishDiscard(b *testing.B) {

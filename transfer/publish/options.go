@@ -44,7 +44,7 @@ type Source interface {
 type Options struct {
 	Params   chunk.Params // how to cut: chunk.DefaultParams
 	Pool     *buffer.Pool // where all buffers come from, at once; required
-	Workers  int          // spans in work at once: one per CPU, at least 2
+	Workers  int          // spans in work at once: one per CPU, at least 2, as far as three quarters of Pool reach
 	InFlight int          // batches on their way at once: 3
 	Batch    int          // bytes of a batch, at most MaxBatch: 4 MiB
 	Frame    int          // plain bytes of a frame, at most frame.MaxPlain: 512 KiB
@@ -90,7 +90,6 @@ func (o Options) withDefaults() (Options, error) {
 			*v = def
 		}
 	}
-	set(&o.Workers, max(2, runtime.GOMAXPROCS(0)))
 	set(&o.InFlight, 3)
 	set(&o.Batch, 4<<20)
 	set(&o.Frame, 512<<10)
@@ -98,6 +97,9 @@ func (o Options) withDefaults() (Options, error) {
 		return o, err
 	}
 	o.Frame = max(o.Frame, int(o.Params.Max))
+	if o.Workers == 0 {
+		o.Workers = o.affordable()
+	}
 	switch {
 	case o.Pool == nil:
 		return o, fmt.Errorf("publish without a buffer pool")
@@ -109,4 +111,13 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("publish with batches of %d bytes, want %d to %d", o.Batch, o.leastBatch(), MaxBatch)
 	}
 	return o, nil
+}
+
+// affordable is the default number of workers.
+func (o Options) affordable() int {
+	o.Workers = max(2, runtime.GOMAXPROCS(0))
+	for o.Pool != nil && o.Workers > 2 && int64(o.need(true)) > o.Pool.Budget()/4*3 {
+		o.Workers--
+	}
+	return o.Workers
 }
