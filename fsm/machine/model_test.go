@@ -1,0 +1,266 @@
+package machine_test
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"loggia/fsm/command"
+	"loggia/fsm/machine"
+	"loggia/fsm/state"
+	"loggia/gallery"
+)
+
+// seed prints the seed of a random test, LOGGIA_SEED where it is set.
+func seed(t *testing.T) uint64 {
+	s := rand.Uint64()
+	if text := os.Getenv("LOGGIA_SEED"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatalf("LOGGIA_SEED: %v", err)
+		}
+		s = n
+	}
+	t.Logf("LOGGIA_SEED=%d", s)
+	return s
+}
+
+var modelRegions = []gallery.RegionName{"a", "b", "c", "d"}
+
+// chaos sends random commands, most of them sensible, and checks after each what must always hold.
+type chaos struct {
+	*rig
+	rnd     *rand.Rand
+	disks   int
+	uploads int
+	old     []command.ReplicaComplete // completions whose claim has ended
+	done    map[command.Kind]int      // accepted, by kind
+}
+
+func TestRandomCommands(t *testing.T) {
+	s := seed(t)
+	for round := range uint64(4) {
+		c := &chaos{rig: newRig(t), rnd: rand.New(rand.NewPCG(s, round)), done: map[command.Kind]int{}}
+		c.found(modelRegions...)
+		for range 1500 {
+			c.step()
+		}
+		c.same()
+		for _, k := range []command.Kind{command.KindVersionPut, command.KindVersionDelete, command.KindReplicaComplete, command.KindReplicaFail,
+			command.KindExpireClaims, command.KindReplicaMarkLost, command.KindStoreRemove, command.KindUploadComplete} {
+			if c.done[k] == 0 {
+				t.Errorf("round %d never did %s", round, k)
+			}
+		}
+	}
+}
+
+func (c *chaos) step() {
+	before := c.m.View()
+	cmd := c.choose()
+	if cmd == nil {
+		return
+	}
+	c.now = c.now.Add(time.Duration(c.rnd.IntN(int(lease / 4))))
+	res := c.send(command.Header{}, cmd)
+	after := c.m.View()
+	if res.Err != nil {
+		if before.Meta().Sum != after.Meta().Sum {
+			c.t.Fatalf("entry %d: %s was refused (%v) and changed the state", c.index, cmd.Kind(), res.Err)
+		}
+		return
+	}
+	c.done[cmd.Kind()]++
+	if stale, ok := cmd.(*command.ReplicaComplete); ok && slices.ContainsFunc(c.old, func(o command.ReplicaComplete) bool { return o.Epoch == stale.Epoch }) {
+		c.t.Fatalf("entry %d: a completion of the ended claim %d was accepted", c.index, stale.Epoch)
+	}
+	c.remember(before, after)
+	c.check(before, after, cmd)
+	if c.rnd.IntN(200) == 0 {
+		c.same()
+	}
+}
+
+// remember keeps completions that the ended claims would have sent.
+func (c *chaos) remember(before, after *state.View) {
+	for _, r := range before.ClaimedReplicas() {
+		if after.ReplicaByEpoch(r.Claim.Epoch) == nil {
+			c.old = append(c.old, command.ReplicaComplete{Replica: r.Key, Epoch: r.Claim.Epoch,
+				RepositoryEpoch: after.Repository(r.Repository()).Epoch, Root: root(c.number(r.Key.Disk)), Table: root(0)})
+		}
+	}
+}
+
+// number is the n of disk(n).
+func (c *chaos) number(d gallery.DiskID) int {
+	n, err := strconv.ParseInt(string(d[24:]), 16, 64)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return int(n)
+}
+
+func pick[T any](c *chaos, from []T) (T, bool) {
+	if len(from) == 0 {
+		var none T
+		return none, false
+	}
+	return from[c.rnd.IntN(len(from))], true
+}
+
+func (c *chaos) choose() command.Command {
+	v := c.m.View()
+	n := c.rnd.IntN(100)
+	switch {
+	case n < 8:
+		at := 1 + c.rnd.IntN(len(modelRegions))
+		c.uploads++
+		return &command.UploadOpen{ID: upload(c.uploads), Domain: gallery.DomainOf(tenant), Region: modelRegions[at-1], Store: c.storeIn(at), Node: node(at),
+			Content: gallery.ContentDisk, Size: 1 << 20, Lease: lease, Life: life}
+	case n < 16:
+		return c.chooseUpload(v)
+	case n < 30:
+		return c.chooseVersion(v)
+	case n < 35:
+		if old, ok := pick(c, v.Versions(versionRef(0).ImageRef)); ok {
+			return &command.VersionDelete{Ref: old.Ref}
+		}
+	case n < 85:
+		return c.chooseReplica(v)
+	case n < 88:
+		return &command.ExpireClaims{}
+	case n < 90:
+		return &command.ExpireUploads{}
+	case n < 94:
+		return c.chooseRepository(v)
+	case n < 96:
+		if s, ok := pick(c, v.Stores("")); ok {
+			return &command.StoreRemove{ID: s.ID, Lost: c.rnd.IntN(2) == 0}
+		}
+	default:
+		at := 1 + c.rnd.IntN(len(modelRegions))
+		c.disks++
+		return &command.StorePut{Store: gallery.Store{ID: store(100 + c.disks), Region: modelRegions[at-1], Name: strconv.Itoa(c.rnd.IntN(3)),
+			Zone: strconv.Itoa(c.rnd.IntN(4)), Class: gallery.ClassStandard, Kind: gallery.KindS3}}
+	}
+	return nil
+}
+
+func (c *chaos) storeIn(at int) gallery.StoreID {
+	if s, ok := pick(c, c.m.View().Stores(modelRegions[at-1])); ok {
+		return s.ID
+	}
+	return store(at)
+}
+
+func (c *chaos) chooseUpload(v *state.View) command.Command {
+	u, ok := pick(c, v.Uploads())
+	if !ok {
+		return nil
+	}
+	at := c.rnd.IntN(len(modelRegions)) + 1
+	switch c.rnd.IntN(8) {
+	case 0:
+		return &command.UploadReopen{ID: u.ID, Node: node(at), Lease: lease}
+	case 1:
+		return &command.UploadAbandon{ID: u.ID, Epoch: u.Claim.Epoch}
+	}
+	c.disks++
+	e := u.Claim.Epoch
+	return &command.UploadComplete{ID: u.ID, Epoch: e, RepositoryEpoch: v.Repository(u.Repository()).Epoch, Disk: disk(c.disks),
+		Root: root(c.disks), Table: root(c.disks), Stored: 100, Add: []gallery.Segment{segment(e, c.disks)}}
+}
+
+func (c *chaos) chooseVersion(v *state.View) command.Command {
+	d, ok := pick(c, v.Disks())
+	if !ok {
+		return nil
+	}
+	row := version(c.rnd.IntN(12), d.ID, d.Origin)
+	if old := v.Version(row.Ref); old != nil {
+		row = *old
+		row.Publishing.TargetRegions = nil
+	}
+	row.Safety.AllowDeletionOfReplicatedLocations = c.rnd.IntN(3) > 0
+	for _, at := range modelRegions {
+		if at == row.Location || c.rnd.IntN(2) == 0 {
+			t := gallery.TargetRegion{Region: at, ReplicaCount: 1 + c.rnd.IntN(2)}
+			if c.rnd.IntN(8) == 0 {
+				t.StorageClass = gallery.StandardZRS
+			}
+			row.Publishing.TargetRegions = append(row.Publishing.TargetRegions, t)
+		}
+	}
+	return &command.VersionPut{Version: row}
+}
+
+func (c *chaos) chooseReplica(v *state.View) command.Command {
+	at := c.rnd.IntN(len(modelRegions)) + 1
+	r, ok := pick(c, v.ReplicasOfRegion(modelRegions[at-1]))
+	if !ok {
+		return nil
+	}
+	if r.Claim == nil {
+		if r.Whole() && c.rnd.IntN(20) == 0 {
+			return &command.ReplicaMarkLost{Replica: r.Key, Reason: gallery.ReasonDamaged}
+		}
+		return &command.ReplicaClaim{Replica: r.Key, Node: node(at), Lease: lease}
+	}
+	e := r.Claim.Epoch
+	switch c.rnd.IntN(10) {
+	case 0:
+		return &command.ReplicaClaim{Replica: r.Key, Node: node(at), Lease: lease}
+	case 1:
+		return &command.ReplicaFail{Replica: r.Key, Epoch: e, Reason: gallery.ReasonUnreachable, Error: "no answer"}
+	case 2:
+		return &command.ReplicaRelease{Replica: r.Key, Epoch: e}
+	case 3, 4:
+		n := c.rnd.Int64N(100)
+		return &command.ReplicaCheckpoint{Node: node(at), Lease: lease, Claims: []command.ClaimProgress{{Epoch: e, Progress: gallery.Progress{Total: 100, Sent: n, Left: 100 - n}}}}
+	case 5:
+		if o, ok := pick(c, c.old); ok {
+			return &o
+		}
+	}
+	n := c.number(r.Key.Disk)
+	return &command.ReplicaComplete{Replica: r.Key, Epoch: e, RepositoryEpoch: v.Repository(r.Repository()).Epoch, Root: root(n), Table: root(n),
+		Add: []gallery.Segment{segment(e, int(e))}}
+}
+
+func (c *chaos) chooseRepository(v *state.View) command.Command {
+	s, ok := pick(c, v.Stores(""))
+	if !ok {
+		return nil
+	}
+	r, ok := pick(c, v.RepositoriesOfStore(s.ID))
+	if !ok {
+		return nil
+	}
+	switch {
+	case r.Condemned != nil:
+		return &command.RepositorySwept{Repository: r.Key, Epoch: r.Epoch}
+	case c.rnd.IntN(2) == 0:
+		return &command.RepositoryCondemn{Repository: r.Key, Epoch: r.Epoch, List: root(0)}
+	case len(r.Segments) > 1:
+		return &command.RepositoryCompact{Repository: r.Key, Epoch: r.Epoch, Add: []gallery.Segment{segment(1, int(c.index))}, Remove: []digestID{r.Segments[0].ID, r.Segments[1].ID}}
+	}
+	return nil
+}
+
+// same checks that a snapshot and the log give the same machine (M3, M7), and goes on with the restored one.
+func (c *chaos) same() {
+	image := c.snapshot()
+	next := machine.New()
+	if err := next.Restore(bytes.NewReader(image)); err != nil {
+		c.t.Fatalf("entry %d: %v", c.index, err)
+	}
+	_, want := c.m.Hash()
+	if _, got := next.Hash(); got != want {
+		c.t.Fatalf("entry %d: the snapshot gives another state", c.index)
+	}
+	c.m = next
+}
