@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -112,7 +113,7 @@ func checkLocation(t *testing.T, id chunk.ID, loc Location, packs []listed) {
 			continue
 		}
 		for _, f := range l.dir.Frames {
-			if f.ID == loc.FrameID && f.Offset == loc.FrameOffset && f.Stored == loc.FrameStored && f.Plain == loc.FramePlain && cmp.Equal(refs, f.Chunks) {
+			if f.ID == loc.FrameID && f.Offset == loc.FrameOffset && f.Stored == loc.FrameStored && f.Plain == loc.FramePlain && slices.Equal(refs, f.Chunks) {
 				off, n, ok := find(id, f.Chunks)
 				if !ok || off != loc.PlainOffset || n != loc.Length {
 					t.Fatalf("chunk %s at %d, %d, want %d, %d, %v", id.Short(), loc.PlainOffset, loc.Length, off, n, ok)
