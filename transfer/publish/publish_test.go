@@ -8,6 +8,7 @@ import (
 	"io"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"loggia/internal/digest"
 	"loggia/transfer/buffer"
@@ -135,18 +136,22 @@ func (b *blocked) Send(ctx context.Context, _ []byte) error {
 	return ctx.Err()
 }
 
+// In a bubble of synctest a goroutine that is left behind is a failure.
 func TestCancelLeavesNothing(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	opts := testOptions()
-	b := &blocked{newCollector(), make(chan struct{}, opts.Workers+8)}
-	go func() {
-		<-b.entered
-		cancel()
-	}()
-	if _, err := Run(ctx, b, sparseDisk(seeded(t), 32<<20), opts); !errors.Is(err, context.Canceled) {
-		t.Fatalf("got %v", err)
-	}
-	whole(t, opts.Pool)
+	disk := sparseDisk(seeded(t), 32<<20)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		opts := testOptions()
+		b := &blocked{newCollector(), make(chan struct{}, opts.InFlight+8)}
+		go func() {
+			<-b.entered
+			cancel()
+		}()
+		if _, err := Run(ctx, b, disk, opts); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+		whole(t, opts.Pool)
+	})
 }
 
 // changing is a disk that says after some spans that it changed.
