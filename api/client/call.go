@@ -10,6 +10,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
+
+	"github.com/google/uuid"
 
 	"loggia/api/v1"
 	"loggia/gallery"
@@ -29,8 +32,31 @@ type call struct {
 	pin          bool              // only the node in use, no other
 }
 
+// leaderless is how long a write is sent again while the cluster has no leader. The request id makes
+// a write that had taken effect answer as it did the first time.
+const leaderless = 15 * time.Second
+
 // do sends the call to the node in use and, where that cannot be reached, to the others.
 func (c *Client) do(ctx context.Context, k call) error {
+	if k.method != get && k.header == nil {
+		k.header = map[string]string{}
+	}
+	if k.method != get {
+		k.header[v1.RequestIDHeader] = uuid.NewString()
+	}
+	for began := time.Now(); ; {
+		err := c.once(ctx, k)
+		again := errors.Is(err, gallery.ErrNoLeader) || errors.Is(err, gallery.ErrUnknownOutcome)
+		if !again || k.pin || time.Since(began) > leaderless {
+			return err
+		}
+		if err := sleep(ctx, 300*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *Client) once(ctx context.Context, k call) error {
 	resp, err := c.open(ctx, k)
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ func (h *handler) read(pattern string, a answer) {
 			return
 		}
 		if stale {
-			w.Header().Set("Loggia-State-Age", strconv.FormatFloat(age.Seconds(), 'f', 3, 64))
+			w.Header().Set(v1.AgeHeader, strconv.FormatFloat(age.Seconds(), 'f', 3, 64))
 		}
 		h.answer(w, r, a)
 	})

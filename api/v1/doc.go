@@ -38,3 +38,11 @@
 // {lun} is "os" or the number of a data disk. PUT creates or replaces; If-Match and
 // If-None-Match: * work on every PUT, PATCH and DELETE of a gallery, image or version.
 package v1
+
+// Headers of requests and answers.
+const (
+	// RequestIDHeader names a write: sent again within a day it answers as it did the first time.
+	RequestIDHeader = "Loggia-Request-Id"
+	// AgeHeader is how old the state was that a read answered from, in seconds, where it may be stale.
+	AgeHeader = "Loggia-State-Age"
+)

@@ -1,0 +1,2 @@
+// Package data serves the bytes: uploads, and disks that are pulled.
+package data

@@ -1,0 +1,211 @@
+// Package front is the node's HTTP surface: it routes, authenticates, and passes writes on to the leader.
+package front
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"loggia/api/authn"
+	"loggia/api/data"
+	"loggia/api/manage"
+	"loggia/api/peer"
+	"loggia/api/respond"
+	"loggia/api/status"
+	"loggia/api/v1"
+	"loggia/gallery"
+	"loggia/node/service"
+)
+
+// Leadership is what the front asks of consensus.
+type Leadership interface {
+	IsLeader() bool
+	// WaitLeader blocks until a leader is known.
+	WaitLeader(ctx context.Context) (gallery.NodeID, error)
+	WaitApplied(ctx context.Context, index uint64) error
+	Applied() uint64
+}
+
+// Options is what a Front needs.
+type Options struct {
+	Self    gallery.NodeID
+	Region  gallery.RegionName
+	Leader  Leadership
+	Peers   *peer.Client
+	Service interface {
+		manage.Service
+		authn.Verifier
+	}
+	Status  status.Service
+	Uploads data.Uploads
+	Disks   data.Disks
+	Metrics http.Handler
+	Join    http.Handler // POST /v1/join: guarded by its own token
+	Log     *slog.Logger
+}
+
+// Front is safe for use by many goroutines.
+type Front struct {
+	o       Options
+	clients http.Handler
+}
+
+// New returns a front.
+func New(o Options) *Front {
+	f := &Front{o: o}
+	refuse := func(w http.ResponseWriter, r *http.Request, err error) { respond.Error(o.Log, w, r, err) }
+	inner := http.NewServeMux()
+	stats := status.Handler(o.Status, o.Metrics, o.Log)
+	content := data.Handler(o.Uploads, o.Disks, o.Log)
+	meta := manage.Handler(o.Service, f.forward, o.Log)
+	for pattern, h := range map[string]http.Handler{
+		"/metrics": stats, "/v1/status": stats, "/v1/events": stats, "/v1/galleries/{g}/images/{i}/versions/{v}/status": stats,
+		"/v1/uploads": content, "/v1/uploads/": content, "/v1/galleries/{g}/images/{i}/versions/{v}/disks/": content,
+		"/v1/": meta,
+	} {
+		inner.Handle(pattern, h)
+	}
+	inner.Handle("/", status.NotFound(o.Log))
+	guarded := authn.Require(o.Service, f.caller(inner), refuse)
+	outer := http.NewServeMux()
+	health := status.Health(o.Status)
+	outer.Handle("GET /livez", health)
+	outer.Handle("GET /readyz", health)
+	outer.Handle("POST /v1/join", f.forward(o.Join))
+	outer.Handle("/", guarded)
+	f.clients = outer
+	return f
+}
+
+// Clients serves people and programs.
+func (f *Front) Clients() http.Handler { return f.clients }
+
+// regionHeader tells the leader where a forwarded request came in.
+const regionHeader = "Loggia-Region"
+
+type forwardedKey struct{}
+
+// Forwarded serves requests that another node passed on: with that person's credentials, never
+// passed on again.
+func (f *Front) Forwarded() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.clients.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), forwardedKey{}, true)))
+	})
+}
+
+// caller says who asks, and where.
+func (f *Front) caller(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := service.Caller{RequestID: r.Header.Get(v1.RequestIDHeader), Region: f.o.Region}
+		if p, ok := authn.From(r.Context()); ok {
+			c.Principal = p.Name
+		}
+		if forwarded(r) {
+			if name, err := gallery.ParseRegionName(r.Header.Get(regionHeader)); err == nil {
+				c.Region = name
+			}
+		}
+		next.ServeHTTP(w, r.WithContext(service.WithCaller(r.Context(), c)))
+	})
+}
+
+func forwarded(r *http.Request) bool {
+	is, _ := r.Context().Value(forwardedKey{}).(bool)
+	return is
+}
+
+// The bounds of passing a write on.
+const (
+	maxBody  = 1 << 20          // bytes
+	patience = 10 * time.Second // for a leader
+)
+
+// forward wraps a write: this node serves it where it leads, else the leader does.
+func (f *Front) forward(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if forwarded(r) || f.o.Leader.IsLeader() {
+			next.ServeHTTP(&indexed{ResponseWriter: w, f: f}, r)
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		if err != nil {
+			respond.Error(f.o.Log, w, r, &gallery.Error{Kind: gallery.ErrLimit, Field: "body", Message: "larger than 1 MiB"})
+			return
+		}
+		if r.Header.Get(v1.RequestIDHeader) == "" {
+			r.Header.Set(v1.RequestIDHeader, uuid.NewString())
+		}
+		r.Header.Set(regionHeader, string(f.o.Region))
+		if err := f.pass(w, r, body, next); err != nil {
+			respond.Error(f.o.Log, w, r, err)
+		}
+	})
+}
+
+// pass asks the leader, and the next one where that is lost: the request id makes it one write.
+func (f *Front) pass(w http.ResponseWriter, r *http.Request, body []byte, next http.Handler) error {
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	for {
+		leader, err := f.o.Leader.WaitLeader(ctx)
+		if err != nil {
+			return &gallery.Error{Kind: gallery.ErrNoLeader, Message: "the cluster has no leader that this node can reach; nothing was changed", Err: err}
+		}
+		if leader == f.o.Self {
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			next.ServeHTTP(w, r)
+			return nil
+		}
+		resp, err := f.o.Peers.Forward(r.WithContext(ctx), leader, body)
+		if err == nil && (resp.StatusCode != http.StatusServiceUnavailable || ctx.Err() != nil) {
+			defer resp.Body.Close()
+			return f.relay(w, r, resp)
+		}
+		if err == nil {
+			resp.Body.Close()
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return &gallery.Error{Kind: gallery.ErrNoLeader, Message: "the leader could not be reached in time; the write may or may not have taken effect", Err: err}
+		}
+	}
+}
+
+// relay waits until this node's state holds the write, so that the person reads it here, and answers.
+func (f *Front) relay(w http.ResponseWriter, r *http.Request, resp *http.Response) error {
+	if i, err := strconv.ParseUint(resp.Header.Get(peer.IndexHeader), 10, 64); err == nil {
+		ctx, cancel := context.WithTimeout(r.Context(), patience)
+		defer cancel()
+		if err := f.o.Leader.WaitApplied(ctx, i); err != nil {
+			f.o.Log.Warn("this node's state lags behind a write that it passed on", "index", i, "error", err)
+		}
+	}
+	for name, v := range resp.Header {
+		if name != peer.IndexHeader {
+			w.Header()[name] = v
+		}
+	}
+	w.WriteHeader(resp.StatusCode)
+	_, _ = io.Copy(w, io.LimitReader(resp.Body, 64<<20)) // the client is gone; nobody is left to tell
+	return nil
+}
+
+// indexed adds the applied index to an answer.
+type indexed struct {
+	http.ResponseWriter
+	f *Front
+}
+
+func (i *indexed) WriteHeader(status int) {
+	i.Header().Set(peer.IndexHeader, strconv.FormatUint(i.f.o.Leader.Applied(), 10))
+	i.ResponseWriter.WriteHeader(status)
+}
+
+func (i *indexed) Unwrap() http.ResponseWriter { return i.ResponseWriter }

@@ -1,0 +1,123 @@
+// Package proposal puts commands into the log, wherever the leader is.
+package proposal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"loggia/fsm/command"
+	"loggia/gallery"
+)
+
+// Log is this node's part in consensus.
+type Log interface {
+	// Propose returns what applying the entry gave on this node. Errors are gallery errors:
+	// ErrNoLeader where this node does not lead (nothing was done), ErrUnknownOutcome where it
+	// may or may not take effect.
+	Propose(ctx context.Context, data []byte) (command.Result, error)
+	// Leader returns the node that leads, as far as this one knows.
+	Leader() (gallery.NodeID, bool)
+	// WaitLeader blocks until a leader is known.
+	WaitLeader(ctx context.Context) (gallery.NodeID, error)
+	WaitApplied(ctx context.Context, index uint64) error
+}
+
+// Door is the leader's narrow door for the reports of nodes.
+type Door interface {
+	Propose(ctx context.Context, leader gallery.NodeID, data []byte) ([]byte, error)
+}
+
+// Proposer is safe for use by many goroutines.
+type Proposer struct {
+	Self gallery.NodeID
+	Log  Log
+	Door Door
+	Now  func() time.Time
+}
+
+// Propose puts a person's command into the log; this node must lead. When it returns, the
+// command has taken effect on this node.
+func (p *Proposer) Propose(ctx context.Context, h command.Header, c command.Command) (command.Result, error) {
+	data, err := command.Encode(h, c)
+	if err != nil {
+		return command.Result{}, err
+	}
+	return p.Log.Propose(ctx, data)
+}
+
+// Report puts this node's own report into the log through the leader. When it returns, the report has
+// taken effect on this node. A business failure is the error.
+func (p *Proposer) Report(ctx context.Context, c command.Command) (command.Result, error) {
+	data, err := command.Encode(command.Header{Principal: "node " + string(p.Self), Time: p.Now()}, c)
+	if err != nil {
+		return command.Result{}, err
+	}
+	leader, err := p.Log.WaitLeader(ctx)
+	if err != nil {
+		return command.Result{}, err
+	}
+	res, err := p.send(ctx, leader, data)
+	if err != nil {
+		return res, fmt.Errorf("report %s: %w", c.Kind(), err)
+	}
+	if err := res.Failure(); err != nil {
+		return res, err
+	}
+	return res, nil
+}
+
+func (p *Proposer) send(ctx context.Context, leader gallery.NodeID, data []byte) (command.Result, error) {
+	if leader == p.Self {
+		return p.Log.Propose(ctx, data)
+	}
+	out, err := p.Door.Propose(ctx, leader, data)
+	if err != nil {
+		return command.Result{}, err
+	}
+	res, err := command.DecodeResult(out)
+	if err != nil {
+		return res, err
+	}
+	return res, p.Log.WaitApplied(ctx, res.Index)
+}
+
+// reports are the kinds that a node may send of itself.
+var reports = map[command.Kind]bool{
+	command.KindStorePut: true, command.KindStoreSetState: true, command.KindRegionPut: true, command.KindNodeUpdate: true,
+	command.KindUploadOpen: true, command.KindUploadReopen: true, command.KindUploadRenew: true,
+	command.KindUploadAbandon: true, command.KindUploadComplete: true,
+	command.KindReplicaClaim: true, command.KindReplicaCheckpoint: true, command.KindReplicaComplete: true,
+	command.KindReplicaFail: true, command.KindReplicaRelease: true, command.KindReplicaMarkLost: true,
+	command.KindRepositoryCompact: true,
+}
+
+// Accept is the leader's side of Report: it refuses what is no report.
+func (p *Proposer) Accept(ctx context.Context, from gallery.NodeID, data []byte) ([]byte, error) {
+	e, err := command.Decode(data)
+	if err != nil {
+		return nil, &gallery.Error{Kind: gallery.ErrInvalid, Op: "accept report", Err: err}
+	}
+	if !reports[e.Kind] {
+		return nil, &gallery.Error{Kind: gallery.ErrForbidden, Op: "accept report", Resource: string(from), Message: e.Kind.String() + " is no report of a node"}
+	}
+	res, err := p.Log.Propose(ctx, data)
+	if err != nil {
+		return nil, err
+	}
+	return command.EncodeResult(res)
+}
+
+// As returns the value of a result.
+func As[T any](res command.Result, err error) (T, error) {
+	var zero T
+	if err != nil {
+		return zero, err
+	}
+	v, ok := res.Value.(*T)
+	if !ok {
+		return zero, errors.New("the log answered with another kind of result")
+	}
+	return *v, nil
+}

@@ -1,0 +1,152 @@
+// Package reading hands out what this node's region holds: trees and frames, to clients and to other nodes.
+package reading
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"loggia/api/data"
+	"loggia/fsm/state"
+	"loggia/gallery"
+	"loggia/node/depot"
+	"loggia/transfer/buffer"
+	"loggia/transfer/chunk"
+	"loggia/transfer/manifest"
+	"loggia/transfer/repository"
+	"loggia/transfer/serve"
+	"loggia/transfer/wire"
+)
+
+// Options is what a Reader needs.
+type Options struct {
+	Region gallery.RegionName
+	State  func() *state.View
+	Settle func(ctx context.Context) error // brings the state up to date, for a bounded time
+	Depot  *depot.Depot
+	Find   func(v *state.View, g, i, number string, region gallery.RegionName) (*gallery.ImageVersion, error)
+	Serve  serve.Options
+	Pool   *buffer.Pool
+}
+
+// Reader is safe for use by many goroutines.
+type Reader struct{ o Options }
+
+// New returns a Reader.
+func New(o Options) *Reader { return &Reader{o} }
+
+// Tree implements data.Disks.
+func (r *Reader) Tree(ctx context.Context, d data.Version, w *wire.Writer) error {
+	disk, err := r.find(ctx, d)
+	if err != nil {
+		return err
+	}
+	view, err := r.view(ctx, disk)
+	if err != nil {
+		return err
+	}
+	defer view.Release()
+	return damaged(serve.Tree(ctx, view.View, disk.Root, w))
+}
+
+// Frames implements data.Disks.
+func (r *Reader) Frames(ctx context.Context, d data.Version, asks []data.Ask, w *wire.Writer) error {
+	disk, err := r.find(ctx, d)
+	if err != nil {
+		return err
+	}
+	view, err := r.view(ctx, disk)
+	if err != nil {
+		return err
+	}
+	defer view.Release()
+	root, err := manifest.Open(ctx, view.View, disk.Root)
+	if err != nil {
+		return damaged(err)
+	}
+	var wanted []serve.Ask
+	for _, a := range asks {
+		wanted = append(wanted, serve.Ask{Span: a.Span, IDs: a.IDs})
+	}
+	ids, err := serve.Wanted(ctx, view.View, root, wanted)
+	if errors.Is(err, serve.ErrNotInDisk) {
+		return &gallery.Error{Kind: gallery.ErrInvalid, Field: "chunks", Err: err}
+	}
+	if err != nil {
+		return damaged(err)
+	}
+	return r.send(ctx, view, ids, w)
+}
+
+// DiskFrames writes frames for another node, which may read all of the domain.
+func (r *Reader) DiskFrames(ctx context.Context, id gallery.DiskID, want []chunk.ID, w *wire.Writer) error {
+	disk := r.o.State().Disk(id)
+	if disk == nil {
+		return &gallery.Error{Kind: gallery.ErrNotFound, Op: "read disk", Resource: string(id)}
+	}
+	view, err := r.view(ctx, disk)
+	if err != nil {
+		return err
+	}
+	defer view.Release()
+	return r.send(ctx, view, want, w)
+}
+
+func (r *Reader) send(ctx context.Context, view *depot.Lease, ids []chunk.ID, w *wire.Writer) error {
+	_, err := serve.Frames(ctx, view.View, ids, r.o.Serve, w)
+	return damaged(err)
+}
+
+// find resolves a disk of a version that this region holds.
+func (r *Reader) find(ctx context.Context, d data.Version) (*gallery.Disk, error) {
+	if err := r.o.Settle(ctx); err != nil {
+		return nil, err
+	}
+	v := r.o.State()
+	row, err := r.o.Find(v, d.Gallery, d.Image, d.Number, r.o.Region)
+	if err != nil {
+		return nil, err
+	}
+	for _, vd := range row.Disks {
+		if vd.LUN != d.LUN {
+			continue
+		}
+		if disk := v.Disk(vd.Disk); disk != nil {
+			return disk, nil
+		}
+	}
+	return nil, &gallery.Error{Kind: gallery.ErrNotFound, Op: "read disk", Resource: row.Ref.String(), Message: fmt.Sprintf("has no disk at LUN %d", d.LUN)}
+}
+
+// view opens the index of a repository of this node that holds the whole disk.
+func (r *Reader) view(ctx context.Context, disk *gallery.Disk) (*depot.Lease, error) {
+	v := r.o.State()
+	var last error
+	for _, row := range v.ReplicasOfDisk(disk.ID) {
+		if row.Key.Region != r.o.Region || !row.Whole() || !r.o.Depot.Has(row.Store) {
+			continue
+		}
+		view, err := r.o.Depot.Open(ctx, v.Repository(row.Repository()))
+		if err == nil {
+			return view, nil
+		}
+		last = err
+	}
+	if last != nil {
+		return nil, damaged(last)
+	}
+	return nil, &gallery.Error{Kind: gallery.ErrNotFound, Op: "read disk", Resource: string(disk.ID),
+		Message: "region " + string(r.o.Region) + " has no whole copy; ask a region that is Completed"}
+}
+
+// damaged gives errors of stored bytes their kind: what the region holds is not what it promised.
+func damaged(err error) error {
+	var g *gallery.Error
+	if err == nil || errors.As(err, &g) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	if errors.Is(err, repository.ErrDamaged) || errors.Is(err, repository.ErrMissing) || errors.Is(err, manifest.ErrDamaged) || errors.Is(err, manifest.ErrInvalid) {
+		return &gallery.Error{Kind: gallery.ErrVerification, Op: "read disk", Err: err}
+	}
+	return &gallery.Error{Kind: gallery.ErrUnavailable, Op: "read disk", Err: err}
+}

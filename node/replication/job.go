@@ -1,0 +1,249 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"loggia/blobstore"
+	"loggia/fsm/command"
+	"loggia/fsm/state"
+	"loggia/gallery"
+	"loggia/node/depot"
+	"loggia/node/live"
+	"loggia/node/proposal"
+	"loggia/transfer/replicate"
+	"loggia/transfer/repository"
+)
+
+// errSuperseded ends a job whose claim another has taken.
+var errSuperseded = errors.New("the claim is no longer ours")
+
+// job makes one replica, under one claim.
+type job struct {
+	l      *Loop
+	row    *gallery.Replica
+	cancel context.CancelCauseFunc
+
+	mu      sync.Mutex
+	claim   uint64 // epoch; 0 before it is granted
+	last    gallery.Progress
+	source  string
+	tracked *live.Transfer
+}
+
+func (j *job) epoch() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.claim
+}
+
+func (j *job) progress() (command.ClaimProgress, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return command.ClaimProgress{Epoch: j.claim, Progress: j.last, Source: j.source}, j.claim != 0
+}
+
+// run takes the replica as far as it goes now. What is left is the loop's next look.
+func (j *job) run(ctx context.Context) {
+	log := j.l.o.Log.With("disk", j.row.Key.Disk, "slot", j.row.Key.Slot)
+	v := j.l.o.State()
+	disk := v.Disk(j.row.Key.Disk)
+	if disk == nil {
+		return
+	}
+	sources := j.l.o.Sources.Of(v, disk, j.row.Key)
+	if len(sources) == 0 {
+		j.noSource(ctx)
+		return
+	}
+	granted, err := proposal.As[command.ReplicaGranted](j.l.o.Reports.Report(ctx, &command.ReplicaClaim{
+		Replica: j.row.Key, Node: j.l.o.Self, Lease: Lease, Source: sources[0].Name()}))
+	if err != nil {
+		if !errors.Is(err, gallery.ErrClaimed) && ctx.Err() == nil {
+			log.Warn("claim was not granted", "error", err)
+			pause(ctx, time.Second)
+		}
+		return
+	}
+	j.mu.Lock()
+	j.claim = granted.Replica.Claim.Epoch
+	j.mu.Unlock()
+	started := j.l.o.Now()
+	err = j.copy(ctx, disk, granted, sources)
+	switch {
+	case err == nil:
+		log.Info("replica completed", "took", j.l.o.Now().Sub(started).Round(time.Millisecond), "sent", j.last.Sent, "source", j.source)
+	case errors.Is(err, gallery.ErrStaleClaim), errors.Is(context.Cause(ctx), errSuperseded):
+		log.Info("replica left to another node")
+	case ctx.Err() != nil:
+		j.release()
+	case errors.Is(err, gallery.ErrStaleRepository):
+		log.Info("repository moved meanwhile; looking again")
+		j.release()
+	default:
+		j.fail(ctx, err)
+		log.Warn("replica failed", "attempt", granted.Replica.Attempts, "error", err)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// copy brings the bytes and tells the log.
+func (j *job) copy(ctx context.Context, disk *gallery.Disk, g command.ReplicaGranted, sources []replicate.Source) error {
+	o := j.l.o
+	v := o.State()
+	row := v.Repository(g.Replica.Repository())
+	view, err := o.Depot.Open(ctx, row)
+	if err != nil {
+		return err
+	}
+	defer view.Release()
+	w, err := view.NewWriter(ctx, repository.WriterOptions{Epoch: g.Replica.Claim.Epoch, View: view.View, Pool: o.Pool, Encoder: o.Encoder})
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	adopt := append(append([]uint64(nil), g.Replica.Tried...), g.Replica.Claim.Predecessors...)
+	if _, err := w.Adopt(ctx, adopt, nil); err != nil {
+		return fmt.Errorf("adopt earlier packs: %w", err)
+	}
+	j.tracked = o.Live.Begin(live.Key{Disk: string(disk.ID), Slot: j.row.Key.Slot})
+	defer j.tracked.End()
+	err = replicate.Run(ctx, replicate.NewTarget(view.View, w), replicate.Options{
+		Disk: replicate.Identity{Root: disk.Root, Table: disk.Table}, Base: base(v, disk, &g.Replica),
+		Sources: sources, TempDir: o.TempDir, Pool: o.Scratch, Decoder: o.Decoder, Progress: j.tell})
+	if err != nil {
+		return err
+	}
+	segments, err := w.Finish(ctx, disk.Root, disk.Table, disk.Size)
+	if err != nil {
+		return err
+	}
+	return j.complete(ctx, disk, g, w.Stats().StoredBytes, segments)
+}
+
+// complete tells the log. The bytes are safe: it waits for a leader as long as the claim stands.
+func (j *job) complete(ctx context.Context, disk *gallery.Disk, g command.ReplicaGranted, stored int64, segments []repository.SegmentRef) error {
+	c := &command.ReplicaComplete{Replica: j.row.Key, Epoch: g.Replica.Claim.Epoch, RepositoryEpoch: g.RepositoryEpoch,
+		Root: disk.Root, Table: disk.Table, Stored: stored, Progress: j.last, Add: depot.Segments(segments)}
+	for {
+		_, err := j.l.o.Reports.Report(ctx, c)
+		if err == nil || !passing(err) {
+			return err
+		}
+		if now := j.l.o.State().Replica(j.row.Key); now == nil || now.Whole() {
+			return nil
+		}
+		pause(ctx, 500*time.Millisecond)
+		if ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// passing says whether a report may succeed when it is sent again.
+func passing(err error) bool {
+	return errors.Is(err, gallery.ErrNoLeader) || errors.Is(err, gallery.ErrUnknownOutcome) || errors.Is(err, gallery.ErrUnavailable)
+}
+
+// base is the newest older disk of the same image that is whole in the same repository.
+func base(v *state.View, disk *gallery.Disk, r *gallery.Replica) replicate.Identity {
+	for _, version := range v.VersionsOfDisk(disk.ID) {
+		siblings := v.Versions(version.Ref.ImageRef)
+		for i := len(siblings) - 1; i >= 0; i-- {
+			for _, d := range siblings[i].Disks {
+				other := v.Replica(gallery.ReplicaKey{Disk: d.Disk, Region: r.Key.Region, Slot: r.Key.Slot})
+				if d.Disk == disk.ID || other == nil || !other.Whole() || other.Store != r.Store {
+					continue
+				}
+				if old := v.Disk(d.Disk); old != nil && old.Domain == disk.Domain {
+					return replicate.Identity{Root: old.Root, Table: old.Table}
+				}
+			}
+		}
+	}
+	return replicate.Identity{}
+}
+
+// tell passes progress on to whoever looks.
+func (j *job) tell(p replicate.Progress) {
+	j.tracked.Set(p.Total, p.Have, p.Sent, p.Source)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.last = gallery.Progress{Total: p.Total, Have: p.Have, Sent: p.Sent, Left: p.Total - p.Have - p.Sent}
+	if p.Source != "" {
+		j.source = p.Source
+	}
+}
+
+// release gives the claim back, also while the node stops: for a bounded time.
+func (j *job) release() {
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+	defer cancel()
+	if _, err := j.l.o.Reports.Report(ctx, &command.ReplicaRelease{Replica: j.row.Key, Epoch: j.epoch()}); err != nil {
+		j.l.o.Log.Info("claim was not given back; it runs out by itself", "error", err)
+	}
+}
+
+// noSource says so once, and then looks again now and then: a region may come back.
+func (j *job) noSource(ctx context.Context) {
+	if j.row.Claim != nil {
+		j.mu.Lock()
+		j.claim = j.row.Claim.Epoch
+		j.mu.Unlock()
+		j.fail(ctx, replicate.ErrNoSource)
+		return
+	}
+	c := &command.ReplicaFail{Replica: j.row.Key, Final: true, Reason: gallery.ReasonNoSource,
+		Error: "no region that can be asked holds a whole copy", NextRetry: j.l.o.Now().Add(30 * time.Second)}
+	if _, err := j.l.o.Reports.Report(ctx, c); err != nil && ctx.Err() == nil {
+		j.l.o.Log.Warn("failure was not reported", "error", err)
+		pause(ctx, time.Second)
+	}
+}
+
+func (j *job) fail(ctx context.Context, err error) {
+	text := err.Error()
+	if len(text) > gallery.MaxLastError {
+		text = text[:gallery.MaxLastError]
+	}
+	c := &command.ReplicaFail{Replica: j.row.Key, Epoch: j.epoch(), Reason: reason(err), Error: text,
+		NextRetry: retry(j.l.o.Now(), j.row.Attempts), Progress: j.last}
+	if _, err := j.l.o.Reports.Report(ctx, c); err != nil && ctx.Err() == nil {
+		j.l.o.Log.Warn("failure was not reported", "error", err)
+		pause(ctx, time.Second)
+	}
+}
+
+// reasons turn what went wrong into what an operator can act on; the first that fits counts.
+var reasons = []struct {
+	err    error
+	reason gallery.Reason
+}{
+	{blobstore.ErrFull, gallery.ReasonStoreFull},
+	{blobstore.ErrForbidden, gallery.ReasonStoreForbidden},
+	{repository.ErrDamaged, gallery.ReasonDamaged},
+	{repository.ErrMissing, gallery.ReasonDamaged},
+	{replicate.ErrLied, gallery.ReasonVerification},
+	{blobstore.ErrUnavailable, gallery.ReasonStoreUnavailable},
+	{blobstore.ErrThrottled, gallery.ReasonStoreUnavailable},
+	{gallery.ErrUnavailable, gallery.ReasonUnreachable},
+	{replicate.ErrNoSource, gallery.ReasonNoSource},
+}
+
+func reason(err error) gallery.Reason {
+	for _, r := range reasons {
+		if errors.Is(err, r.err) {
+			return r.reason
+		}
+	}
+	return gallery.ReasonInternal
+}

@@ -1,0 +1,236 @@
+package replication
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"loggia/fsm/command"
+	"loggia/fsm/state"
+	"loggia/gallery"
+	"loggia/node/depot"
+	"loggia/node/live"
+	"loggia/transfer/buffer"
+	"loggia/transfer/codec"
+	"loggia/transfer/frame"
+	"loggia/transfer/replicate"
+)
+
+// Reporter puts this node's reports into the log.
+type Reporter interface {
+	Report(ctx context.Context, c command.Command) (command.Result, error)
+}
+
+// Sources finds places that hold a disk, nearest first, other than the replica itself.
+type Sources interface {
+	Of(v *state.View, disk *gallery.Disk, but gallery.ReplicaKey) []replicate.Source
+}
+
+// Options is what a Loop needs.
+type Options struct {
+	Self    gallery.NodeID
+	Region  gallery.RegionName
+	Watched func() (*state.View, *state.Watch)
+	State   func() *state.View
+	Reports Reporter
+	Sources Sources
+	Depot   *depot.Depot
+	Live    *live.Registry
+	Pool    *buffer.Pool // packs
+	Scratch *buffer.Pool // frames on their way
+	Decoder *codec.Decoder
+	Encoder frame.Compressor
+	TempDir string
+	Holding func() bool // whether this node has other claims to renew
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// The pace of the loop.
+const (
+	// Lease is how long a claim stands without a checkpoint.
+	Lease = 2 * time.Minute
+	// Beat is how often a node that holds claims renews them and tells its progress: the one
+	// checkpoint that the log takes (M8).
+	Beat = 30 * time.Second
+	// atOnce bounds the replicas that one node makes at once: each holds up to 40 MiB of the pool
+	// only while it moves bytes, and the pool is fair.
+	atOnce = 2
+
+	firstRetry = 2 * time.Second
+	lastRetry  = 5 * time.Minute
+)
+
+// Loop is one node's part in its region's work.
+type Loop struct {
+	o Options
+
+	mu   sync.Mutex
+	jobs map[gallery.ReplicaKey]*job
+	wake chan struct{}
+}
+
+// New returns a loop; Run makes it go.
+func New(o Options) *Loop {
+	return &Loop{o: o, jobs: map[gallery.ReplicaKey]*job{}, wake: make(chan struct{}, 1)}
+}
+
+// Run works until ctx ends, then gives its claims back, so that another node of the region can take
+// over at once.
+func (l *Loop) Run(ctx context.Context) error {
+	var work sync.WaitGroup
+	defer work.Wait()
+	work.Go(func() { l.beat(ctx) })
+	for {
+		view, watch := l.o.Watched()
+		next := l.step(ctx, view, &work)
+		if err := l.wait(ctx, watch, next); err != nil {
+			return nil
+		}
+	}
+}
+
+// step starts jobs for replicas that are due, and says when the next one will be.
+func (l *Loop) step(ctx context.Context, v *state.View, work *sync.WaitGroup) time.Time {
+	next := l.o.Now().Add(time.Minute)
+	for _, row := range v.ReplicasOfRegion(l.o.Region) {
+		l.forget(row)
+		if row.Whole() || !l.o.Depot.Has(row.Store) || row.Claim != nil && row.Claim.Node != l.o.Self {
+			continue
+		}
+		if wait := row.NextRetry; row.Claim == nil && wait.After(l.o.Now()) {
+			if wait.Before(next) {
+				next = wait
+			}
+			continue
+		}
+		l.start(ctx, row, work)
+	}
+	return next
+}
+
+// start begins a job unless there is one for the replica or enough of them.
+func (l *Loop) start(ctx context.Context, row *gallery.Replica, work *sync.WaitGroup) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.jobs[row.Key] != nil || len(l.jobs) >= atOnce {
+		return
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	j := &job{l: l, row: row, cancel: cancel}
+	l.jobs[row.Key] = j
+	work.Go(func() {
+		defer l.end(j)
+		defer cancel(nil)
+		j.run(ctx)
+	})
+}
+
+func (l *Loop) end(j *job) {
+	l.mu.Lock()
+	delete(l.jobs, j.row.Key)
+	l.mu.Unlock()
+	l.poke()
+}
+
+// poke makes the loop look again.
+func (l *Loop) poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// forget stops the job of a replica that another node has claimed (D5).
+func (l *Loop) forget(row *gallery.Replica) {
+	l.mu.Lock()
+	j := l.jobs[row.Key]
+	l.mu.Unlock()
+	if j != nil && row.Claim != nil && row.Claim.Node != l.o.Self {
+		j.cancel(errSuperseded)
+	}
+}
+
+// wait blocks until the state that was looked at changes, a job ends, or it is time.
+func (l *Loop) wait(ctx context.Context, watch *state.Watch, until time.Time) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	changed := make(chan error, 1)
+	go func() { changed <- watch.Wait(ctx) }()
+	t := time.NewTimer(max(0, until.Sub(l.o.Now())) + 10*time.Millisecond)
+	defer t.Stop()
+	select {
+	case <-changed:
+	case <-l.wake:
+		cancel()
+		<-changed
+		return nil
+	case <-t.C:
+		cancel()
+		<-changed
+		return nil
+	}
+	return ctx.Err()
+}
+
+// beat renews this node's claims and tells its progress.
+func (l *Loop) beat(ctx context.Context) {
+	t := time.NewTicker(Beat)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+		c := &command.ReplicaCheckpoint{Node: l.o.Self, Lease: Lease, Claims: l.progress()}
+		if len(c.Claims) == 0 && !l.o.Holding() {
+			continue
+		}
+		res, err := l.o.Reports.Report(ctx, c)
+		if err != nil {
+			l.o.Log.Warn("claims could not be renewed", "error", err)
+			continue
+		}
+		if done, ok := res.Value.(*command.Checkpointed); ok {
+			l.drop(done.Stale)
+		}
+	}
+}
+
+func (l *Loop) progress() []command.ClaimProgress {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []command.ClaimProgress
+	for _, j := range l.jobs {
+		if p, ok := j.progress(); ok && len(out) < command.MaxCheckpoint {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// drop stops the jobs whose claims are no more.
+func (l *Loop) drop(stale []uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, j := range l.jobs {
+		for _, epoch := range stale {
+			if j.epoch() == epoch {
+				j.cancel(errSuperseded)
+			}
+		}
+	}
+}
+
+// retry is when a replica is tried again after so many attempts: exponential, with jitter, so that
+// regions do not move in step.
+func retry(now time.Time, attempts int) time.Time {
+	d := lastRetry
+	if attempts < 8 {
+		d = min(d, firstRetry<<attempts)
+	}
+	return now.Add(d/2 + rand.N(d/2+1))
+}
