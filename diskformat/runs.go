@@ -34,6 +34,8 @@ const (
 	// 4 GiB of 64 KiB clusters. Without it a call for each span of an empty disk would walk all
 	// tables each time.
 	maxScan = 1 << 16
+	// pretended is how much of that run is called data.
+	pretended = 64 << 10
 	// maxRun is how many bytes of data end a search for the end of data: the length of a span.
 	maxRun = 64 << 20
 )
@@ -97,9 +99,12 @@ func nextRun(m mapper, off, size int64) (start, end int64, err error) {
 		if err != nil {
 			return 0, 0, err
 		}
-		if r.kind != zeros || scanned == maxScan {
+		if r.kind != zeros {
 			end = start + r.n
 			break
+		}
+		if scanned == maxScan {
+			return start, min(start+min(r.n, pretended), size), nil
 		}
 		start += r.n
 	}
