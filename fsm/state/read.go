@@ -1,6 +1,10 @@
 package state
 
-import "loggia/gallery"
+import (
+	"slices"
+
+	"loggia/gallery"
+)
 
 // Cluster returns what cluster this is; nil before it is founded.
 func (v *View) Cluster() *gallery.Cluster { return find(v, clusters, []byte{0}) }
@@ -91,9 +95,11 @@ func (v *View) VersionsOfDisk(id gallery.DiskID) []*gallery.ImageVersion {
 	return list(v, versions, "disk", key(id))
 }
 
-// VersionsOfRegion returns the versions that name a region as a target.
+// VersionsOfRegion returns the versions that name a region as a target. It looks at every version.
 func (v *View) VersionsOfRegion(name gallery.RegionName) []*gallery.ImageVersion {
-	return list(v, versions, "target", key(name))
+	return slices.DeleteFunc(v.AllVersions(), func(x *gallery.ImageVersion) bool {
+		return !slices.ContainsFunc(x.Publishing.TargetRegions, func(t gallery.TargetRegion) bool { return t.Region == name })
+	})
 }
 
 // Latest returns the version that `latest` names in a region, or nil.

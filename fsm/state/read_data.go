@@ -1,9 +1,11 @@
 package state
 
 import (
+	"slices"
+	"time"
+
 	"loggia/gallery"
 	"loggia/internal/digest"
-	"time"
 )
 
 // AccessTokenByHash returns the access token with the SHA-256 of a secret. The look-up is by a digest, so its time tells
@@ -38,9 +40,13 @@ func (v *View) ReplicasOfRegion(name gallery.RegionName) []*gallery.Replica {
 	return list(v, replicas, "region", key(name))
 }
 
-// ReplicasOfStore returns the replicas placed in a store.
+// ReplicasOfStore returns the replicas placed in a store. It looks at every replica of the store's region.
 func (v *View) ReplicasOfStore(id gallery.StoreID) []*gallery.Replica {
-	return list(v, replicas, "store", key(id))
+	s := v.Store(id)
+	if s == nil {
+		return nil
+	}
+	return slices.DeleteFunc(v.ReplicasOfRegion(s.Region), func(r *gallery.Replica) bool { return r.Store != id })
 }
 
 // ReplicasOfNode returns the replicas that a node has claimed.

@@ -6,7 +6,7 @@ import (
 	"loggia/gallery"
 )
 
-// The tables.
+// The tables. An index entry costs about half a kilobyte of memory, so there is one only where a look-up is frequent.
 var (
 	clusters = &table[gallery.Cluster]{name: "cluster", key: func(*gallery.Cluster) []byte { return []byte{0} }}
 	regions  = &table[gallery.Region]{name: "region", key: func(r *gallery.Region) []byte { return key(r.Name) }}
@@ -21,12 +21,12 @@ var (
 	images     = &table[gallery.Image]{name: "image", key: func(i *gallery.Image) []byte { return imageKey(i.Ref) },
 		indexes: []index[gallery.Image]{one("identifier", true, identifierKey)}}
 	versions = &table[gallery.ImageVersion]{name: "version", key: func(v *gallery.ImageVersion) []byte { return versionKey(v.Ref) },
-		indexes: []index[gallery.ImageVersion]{{"disk", false, versionDisks}, {"target", false, versionTargets}}}
+		indexes: []index[gallery.ImageVersion]{{"disk", false, versionDisks}}}
 	disks    = &table[gallery.Disk]{name: "disk", key: func(d *gallery.Disk) []byte { return key(d.ID) }}
 	replicas = &table[gallery.Replica]{name: "replica", key: func(r *gallery.Replica) []byte { return replicaKey(r.Key) },
 		indexes: []index[gallery.Replica]{
 			one("region", false, func(r *gallery.Replica) []byte { return key(r.Key.Region) }),
-			one("store", false, replicaStore), one("epoch", true, replicaEpoch), one("node", false, replicaNode)}}
+			one("epoch", true, replicaEpoch), one("node", false, replicaNode)}}
 	uploads = &table[gallery.Upload]{name: "upload", key: func(u *gallery.Upload) []byte { return key(u.ID) },
 		indexes: []index[gallery.Upload]{one("node", false, uploadNode),
 			one("expires", false, func(u *gallery.Upload) []byte { return instant(nil, u.Expires) })}}
@@ -42,21 +42,6 @@ func versionDisks(v *gallery.ImageVersion) [][]byte {
 		out = append(out, key(d.Disk))
 	}
 	return out
-}
-
-func versionTargets(v *gallery.ImageVersion) [][]byte {
-	out := make([][]byte, 0, len(v.Publishing.TargetRegions))
-	for _, t := range v.Publishing.TargetRegions {
-		out = append(out, key(t.Region))
-	}
-	return out
-}
-
-func replicaStore(r *gallery.Replica) []byte {
-	if r.Store == "" {
-		return nil
-	}
-	return key(r.Store)
 }
 
 func replicaEpoch(r *gallery.Replica) []byte {
