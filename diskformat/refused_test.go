@@ -1,0 +1,86 @@
+package diskformat
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestQemuImgRefused: what qemu-img writes and no plain disk is refused by its kind.
+func TestQemuImgRefused(t *testing.T) {
+	dir := t.TempDir()
+	base, image := filepath.Join(dir, "base"), filepath.Join(dir, "image")
+	qemuImg(t, "create", "-f", "qcow2", base, "1M")
+	for _, test := range []struct {
+		name string
+		args []string
+		want error
+	}{
+		{"backing file", []string{"create", "-f", "qcow2", "-b", base, "-F", "qcow2", image}, ErrExternal},
+		{"data file", []string{"create", "-f", "qcow2", "-o", "data_file=" + image + ".data", image, "1M"}, ErrExternal},
+		{"raw data file", []string{"create", "-f", "qcow2", "-o", "data_file=" + image + ".data,data_file_raw=on", image, "1M"}, ErrExternal},
+		{"luks", []string{"create", "-f", "qcow2", "--object", "secret,id=s,data=secret",
+			"-o", "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10", image, "1M"}, ErrEncrypted},
+		{"vmdk", []string{"create", "-f", "vmdk", image, "1M"}, ErrFormat},
+		{"vdi", []string{"create", "-f", "vdi", image, "1M"}, ErrFormat},
+		{"vhdx", []string{"create", "-f", "vhdx", image, "1M"}, ErrFormat},
+		{"qed", []string{"create", "-f", "qed", image, "1M"}, ErrFormat},
+		{"parallels", []string{"create", "-f", "parallels", image, "1M"}, ErrFormat},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			qemuImg(t, test.args...)
+			for _, declared := range []Format{Auto, Raw} {
+				want := test.want
+				if declared == Raw {
+					want = ErrFormat
+				}
+				if _, err := Open(image, Options{Format: declared}); !errors.Is(err, want) {
+					t.Errorf("declared %q: got %v, want %v", declared, err, want)
+				}
+			}
+		})
+	}
+	qemuImg(t, "snapshot", "-c", "one", base)
+	if _, err := Open(base, Options{}); !errors.Is(err, ErrUnsupported) {
+		t.Errorf("snapshot: got %v, want %v", err, ErrUnsupported)
+	}
+	qemuImg(t, "snapshot", "-d", "one", base)
+	if d, err := Open(base, Options{}); err != nil {
+		t.Errorf("deleted snapshot: %v", err)
+	} else {
+		d.Close()
+	}
+}
+
+// TestCutImages: an image that lost its end is refused, or holds all that the guest sees. It never
+// gives other bytes.
+func TestCutImages(t *testing.T) {
+	dir, rnd := t.TempDir(), seeded(t)
+	raw, image := filepath.Join(dir, "disk.raw"), filepath.Join(dir, "image")
+	want := writeRaw(t, rnd, raw, 4<<20)
+	for _, args := range []string{"-O qcow2", "-O qcow2 -c", "-O qcow2 -o extended_l2=on", "-O vpc -o force_size=on", "-O vpc -o subformat=fixed,force_size=on"} {
+		qemuImg(t, append(append([]string{"convert", "-f", "raw"}, strings.Fields(args)...), raw, image)...)
+		whole, err := os.ReadFile(image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		format := QCOW2
+		if strings.Contains(args, "vpc") {
+			format = VHD
+		}
+		for range 100 {
+			n := 1 + rnd.IntN(len(whole)-1)
+			d, err := New(bytes.NewReader(whole[:n]), Options{Format: format})
+			if err != nil {
+				continue
+			}
+			got := make([]byte, d.Size())
+			if _, err := d.ReadAt(got, 0); err == nil && !bytes.Equal(got, want) {
+				t.Fatalf("%s, %d of %d bytes: other bytes and no error", args, n, len(whole))
+			}
+		}
+	}
+}
