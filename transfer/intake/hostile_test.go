@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 
 	"loggia/internal/digest"
@@ -286,6 +287,7 @@ func TestCancelAndClose(t *testing.T) {
 		if len(errs) > 0 {
 			t.Fatal(<-errs)
 		}
+		runtime.Gosched()
 	}
 	// The second waits for memory until the session is closed.
 	go func() { errs <- s.Batch(context.Background(), bytes.NewReader(nil)) }()
