@@ -222,7 +222,10 @@ func (c *chaos) chooseReplica(v *state.View) command.Command {
 		n := c.rnd.Int64N(100)
 		return &command.ReplicaCheckpoint{Node: node(at), Lease: lease, Claims: []command.ClaimProgress{{Epoch: e, Progress: gallery.Progress{Total: 100, Sent: n, Left: 100 - n}}}}
 	case 5:
-		if o, ok := pick(c, c.old); ok {
+		// The worker of an earlier claim on the same replica reports late.
+		if i := slices.IndexFunc(c.old, func(o command.ReplicaComplete) bool { return o.Replica == r.Key }); i >= 0 {
+			o := c.old[i]
+			o.RepositoryEpoch = v.Repository(r.Repository()).Epoch
 			return &o
 		}
 	}
