@@ -1,0 +1,57 @@
+package membership
+
+import (
+	"errors"
+	"testing"
+
+	"loggia/internal/digest"
+)
+
+func sample() Token {
+	t := Token{CA: digest.Of([]byte("ca")), ID: "6f1e7d0c-0000-4000-8000-000000000001"}
+	for i := range t.Secret {
+		t.Secret[i] = byte(i)
+	}
+	return t
+}
+
+func TestTokenRoundTrip(t *testing.T) {
+	s, err := sample().Format()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, err := Parse(s); err != nil || back != sample() {
+		t.Fatalf("Parse = %+v, %v", back, err)
+	}
+	for i := len(prefix); i < len(s); i++ {
+		c := byte('A')
+		if s[i] == c {
+			c = 'B'
+		}
+		if _, err := Parse(s[:i] + string(c) + s[i+1:]); !errors.Is(err, ErrToken) {
+			t.Fatalf("character %d changed: error %v, want ErrToken", i, err)
+		}
+	}
+	if _, err := (Token{ID: "x"}).Format(); !errors.Is(err, ErrToken) {
+		t.Fatalf("Format of a bad id: %v", err)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	s, _ := sample().Format()
+	for _, in := range []string{"", s, s[:20], "loggia1.", s + "A"} {
+		f.Add(in)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		tok, err := Parse(in)
+		if err != nil {
+			if !errors.Is(err, ErrToken) {
+				t.Fatalf("untyped error %v", err)
+			}
+			return
+		}
+		if out, err := tok.Format(); err != nil || out != in {
+			t.Fatalf("Format(Parse(%q)) = %q, %v", in, out, err)
+		}
+	})
+}

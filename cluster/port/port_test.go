@@ -1,0 +1,182 @@
+package port
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"loggia/cluster/pki"
+)
+
+type node struct {
+	id   string
+	cred Credentials
+}
+
+func newNode(t *testing.T, ca *pki.CA, cluster, id string) node {
+	t.Helper()
+	key, csr, err := pki.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	crt, err := ca.Issue(csr, pki.Node{Cluster: cluster, ID: id}, []string{"127.0.0.1"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair(append(crt, ca.CertPEM()...), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := pki.ParseCert(ca.CertPEM())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return node{id, Credentials{Cert: pair, CA: root, Cluster: cluster}}
+}
+
+func newCA(t *testing.T, cluster string) *pki.CA {
+	t.Helper()
+	ca, err := pki.NewCA(cluster, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca
+}
+
+func open(t *testing.T, n node) *Port {
+	t.Helper()
+	p, err := Listen(t.Context(), "127.0.0.1:0", Options{Credentials: func() Credentials { return n.cred }, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// echo answers who it thinks called.
+func echo(t *testing.T, l net.Listener) {
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			s := c.(*tls.Conn).ConnectionState()
+			id, _ := PeerOf(&s)
+			io.WriteString(c, id)
+			c.Close()
+		}
+	}()
+}
+
+func TestNodesAreToldApartByProtocol(t *testing.T) {
+	ca := newCA(t, "c1")
+	a, b := newNode(t, ca, "c1", "a"), newNode(t, ca, "c1", "b")
+	pa, pb := open(t, a), open(t, b)
+	echo(t, pa.Peers())
+	for _, tc := range []struct {
+		name string
+		want string
+		ok   bool
+	}{{"the right node", "a", true}, {"another id", "x", false}} {
+		c, err := pb.Dial(t.Context(), ProtoPeer, pa.Addr().String(), tc.want)
+		if (err == nil) != tc.ok {
+			t.Fatalf("%s: %v", tc.name, err)
+		}
+		if err != nil {
+			if !errors.Is(err, pki.ErrPeer) {
+				t.Errorf("%s: error %v is not ErrPeer", tc.name, err)
+			}
+			continue
+		}
+		got, err := io.ReadAll(c)
+		if err != nil || string(got) != "b" {
+			t.Errorf("%s: the other side saw %q, %v", tc.name, got, err)
+		}
+	}
+}
+
+func TestStrangersAreRefused(t *testing.T) {
+	ca := newCA(t, "c1")
+	p := open(t, newNode(t, ca, "c1", "a"))
+	echo(t, p.Peers())
+	dial := func(conf *tls.Config) error {
+		conf.NextProtos, conf.InsecureSkipVerify = []string{ProtoPeer}, true
+		c, err := tls.Dial("tcp", p.Addr().String(), conf)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		// TLS 1.3 tells a refused client certificate with the first read.
+		_, err = io.ReadAll(c)
+		return err
+	}
+	if err := dial(&tls.Config{}); err == nil {
+		t.Error("a peer without a certificate was let in")
+	}
+	if err := dial(&tls.Config{Certificates: []tls.Certificate{newNode(t, newCA(t, "c1"), "c1", "a").cred.Cert}}); err == nil {
+		t.Error("a peer of another CA was let in")
+	}
+	if err := dial(&tls.Config{Certificates: []tls.Certificate{newNode(t, ca, "c2", "a").cred.Cert}}); err == nil {
+		t.Error("a peer of another cluster was let in")
+	}
+}
+
+func TestClientsSpeakHTTP(t *testing.T) {
+	ca := newCA(t, "c1")
+	p := open(t, newNode(t, ca, "c1", "a"))
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.Proto) })}
+	ConfigureHTTP(srv)
+	go srv.Serve(p.Clients())
+	t.Cleanup(func() { srv.Close() })
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(ca.CertPEM())
+	for proto, h2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2.0": true} {
+		tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}, ForceAttemptHTTP2: h2}
+		resp, err := (&http.Client{Transport: tr}).Get("https://" + p.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		tr.CloseIdleConnections()
+		if string(b) != proto {
+			t.Errorf("server saw %q, want %q", b, proto)
+		}
+	}
+	wrong := x509.NewCertPool()
+	wrong.AppendCertsFromPEM(newCA(t, "c1").CertPEM())
+	_, err := (&http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: wrong}}}).Get("https://" + p.Addr().String())
+	if err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("wrong CA: error %v, want one about the certificate", err)
+	}
+}
+
+func TestSilentClientDoesNotBlockOthers(t *testing.T) {
+	ca := newCA(t, "c1")
+	a := newNode(t, ca, "c1", "a")
+	p := open(t, a)
+	echo(t, p.Peers())
+	for range 8 {
+		c, err := net.Dial("tcp", p.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	c, err := p.Dial(ctx, ProtoPeer, p.Addr().String(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+}
