@@ -32,6 +32,7 @@ const (
 	certFile = "node.crt"
 	keyFile  = "node.key"
 	caFile   = "ca.crt"
+	sealFile = "ca.sealed"
 )
 
 // Dir is a node's directory.
@@ -88,6 +89,12 @@ func (d Dir) Keys() (cert, key, ca []byte, err error) {
 	cert, key, ca = read(certFile), read(keyFile), read(caFile)
 	return cert, key, ca, err
 }
+
+// SaveSealed keeps the sealed CA key of a cluster that this node founds, until the log has it.
+func (d Dir) SaveSealed(b []byte) error { return atomicfile.Write(d.path(sealFile), b, 0o600) }
+
+// Sealed reads what SaveSealed wrote.
+func (d Dir) Sealed() ([]byte, error) { return os.ReadFile(d.path(sealFile)) }
 
 // CAFile is where clients find the cluster's CA.
 func (d Dir) CAFile() string { return d.path(caFile) }

@@ -119,7 +119,7 @@ func (u *Uploads) begin(ctx context.Context, s *session, r v1.UploadRequest, row
 		return err
 	}
 	c := intake.Config{Repository: view.Repository, View: view.View, Epoch: up.Claim.Epoch, Predecessors: up.Claim.Predecessors,
-		Length: up.Size, Pool: u.o.Pool, Scratch: u.o.Scratch, Decoder: u.o.Decoder, TempDir: u.o.TempDir}
+		Length: up.Size, Pool: u.o.Pool, Scratch: u.o.Scratch, Decoder: u.o.Decoder, Encoder: u.o.Encoder, TempDir: u.o.TempDir}
 	for _, d := range u.roots(v, bases, &up) {
 		c.Bases = append(c.Bases, d.Root)
 	}
@@ -276,7 +276,7 @@ func (u *Uploads) complete(ctx context.Context, s *session, res intake.Result, f
 }
 
 // refusals are what the client caused.
-var refusals = []error{intake.ErrFrame, intake.ErrLeaf, intake.ErrBatch, intake.ErrPending, wire.ErrCorrupt, wire.ErrLimit, wire.ErrVersion}
+var refusals = []error{intake.ErrFrame, intake.ErrLeaf, intake.ErrBatch, intake.ErrPending, intake.ErrTooMuch, wire.ErrCorrupt, wire.ErrLimit, wire.ErrVersion}
 
 // verdict says of what kind an error of the data path is, and whether the session outlives it.
 func verdict(err error) (gallery.Kind, bool) {

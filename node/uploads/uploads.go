@@ -35,6 +35,7 @@ type Options struct {
 	Pool    *buffer.Pool // packs
 	Scratch *buffer.Pool // frames being checked
 	Decoder frame.Decompressor
+	Encoder frame.Compressor
 	TempDir string
 	Now     func() time.Time
 	Log     *slog.Logger

@@ -1,0 +1,207 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"loggia/api/peer"
+	"loggia/blobstore"
+	"loggia/blobstore/metrics"
+	"loggia/fsm/command"
+	"loggia/fsm/state"
+	"loggia/gallery"
+	"loggia/node/depot"
+	"loggia/node/front"
+	"loggia/node/joining"
+	"loggia/node/live"
+	"loggia/node/reading"
+	"loggia/node/reads"
+	"loggia/node/replication"
+	"loggia/node/service"
+	"loggia/node/sources"
+	"loggia/node/status"
+	"loggia/node/stores"
+	"loggia/node/upkeep"
+	"loggia/node/uploads"
+	"loggia/transfer/buffer"
+	"loggia/transfer/codec"
+	"loggia/transfer/frame"
+	"loggia/transfer/serve"
+)
+
+// memory is the node's budget for transfers, dealt out once: packs being filled, and frames on
+// their way. They are two pools because who holds a frame may wait for a pack.
+type memory struct {
+	packs, scratch *buffer.Pool
+	enc            *codec.Encoder
+	dec            *codec.Decoder
+}
+
+// The share of packs in the budget, and the codecs' workers: more than cores do not help.
+const (
+	packShare    = 0.7
+	codecWorkers = 2
+)
+
+func newMemory(budget int64) (*memory, error) {
+	packs := int64(float64(budget) * packShare)
+	m := &memory{packs: buffer.New(packs), scratch: buffer.New(budget - packs)}
+	var err error
+	if m.enc, err = codec.NewEncoder(codecWorkers, frame.MaxPlain); err != nil {
+		return nil, err
+	}
+	m.dec, err = codec.NewDecoder(codecWorkers)
+	return m, err
+}
+
+// assemble makes the parts that stand on log, port and gossip, and lets them go.
+func (n *Node) assemble(ctx context.Context, local joining.Local) error {
+	mem, err := newMemory(int64(n.opts.Memory.Buffers))
+	if err != nil {
+		return err
+	}
+	store := depot.New(depot.Options{Cache: n.dir.Cache(), Pool: mem.scratch, Decoder: mem.dec})
+	n.life.after("stores", func(context.Context) error { return store.Close() })
+	counted, err := metrics.New(n.reg)
+	if err != nil {
+		return err
+	}
+	n.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	settled := reads.New(n.id.Node, n.raft, n.peers, time.Now)
+	svc := service.New(service.Options{State: n.m.View, Log: n.reports, Settle: settled.Settle, Now: time.Now,
+		Cluster: group{r: n.raft, gossip: n.gossip, ca: n.caHash()}})
+	keeper := stores.New(stores.Options{Region: n.id.Region, Stores: n.opts.Stores, State: n.m.View, Reports: n.reports, Metrics: counted,
+		Ready: func(id gallery.StoreID, s blobstore.Store) { store.Add(id, s) }, Now: time.Now, Log: n.log.With("component", "stores")})
+	n.serving = keeper.Faults
+
+	ups := uploads.New(uploads.Options{Self: n.id.Node, Region: n.id.Region, State: n.m.View, Reports: n.reports, Depot: store, Find: svc.Find,
+		Pool: mem.packs, Scratch: mem.scratch, Decoder: mem.dec, Encoder: mem.enc, TempDir: n.dir.Temp(), Now: time.Now, Log: n.log.With("component", "uploads")})
+	serving := serve.Options{Pool: mem.scratch, Decoder: mem.dec, Encoder: mem.enc}
+	reader := reading.New(reading.Options{Region: n.id.Region, State: n.m.View, Depot: store, Find: svc.Find, Serve: serving,
+		Settle: func(ctx context.Context) error { _, _, err := settled.Settle(ctx, ""); return err }})
+	registry := live.New(time.Now)
+	finder := &sources.Finder{Self: n.id.Node, Region: n.id.Region, Depot: store, Peers: n.peers, Scratch: mem.scratch, Serve: serving,
+		Alive: func(id gallery.NodeID) bool { return n.gossip.State(string(id)) != "dead" }}
+	loop := replication.New(replication.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Reports: n.reports,
+		Sources: finder, Depot: store, Live: registry, Pool: mem.packs, Scratch: mem.scratch, Decoder: mem.dec, Encoder: mem.enc,
+		TempDir: n.dir.Temp(), Holding: func() bool { return ups.Active() > 0 }, Now: time.Now, Log: n.log.With("component", "replication")})
+	board := status.New(status.Options{Self: n.id.Node, Region: n.id.Region, Version: local.Version, Watched: n.m.Watched, State: n.m.View,
+		Metadata: svc, Leader: n.raft.Leader, Own: func() []peer.Live { return ownLive(registry) }, Peers: n.peers, Ready: n.Ready, Now: time.Now})
+
+	door := &joining.Door{Propose: n.reports.Propose, Authority: n.cred.Authority, Identity: n.id, Now: time.Now, Log: n.log,
+		Seat: func(id gallery.TokenID) gallery.Seat { return seatOf(n.m.View(), id) }}
+	n.front = front.New(front.Options{Self: n.id.Node, Region: n.id.Region, Leader: n.raft, Peers: n.peers, Service: svc, Status: board,
+		Uploads: ups, Disks: reader, Metrics: promhttp.HandlerFor(n.reg, promhttp.HandlerOpts{}), Join: door, Log: n.log.With("component", "api")})
+	n.serve(peer.Handler(&peerService{n: n, reader: reader, live: registry}, peerOf, n.log.With("component", "peers")))
+
+	leader := upkeep.New(upkeep.Options{Self: n.id.Node, Watched: n.m.Watched, Log: n.reports, Raft: seats{n.raft}, Lease: replication.Lease,
+		Now: time.Now, Logger: n.log.With("component", "upkeep")})
+	n.background(map[string]func(context.Context) error{
+		"uploads": ups.Run, "stores": n.afterFounding(keeper.Run), "replication": n.afterFounding(loop.Run), "certificate": n.cred.Run,
+		"gossip": n.mingle, "founding": n.found, "hash": n.compare,
+		"upkeep": func(ctx context.Context) error {
+			return n.raft.raft.Lead(ctx, func(ctx context.Context) error { return leader.Lead(upkeep.Since(ctx, time.Now())) })
+		},
+	})
+	return nil
+}
+
+// seatOf is the seat that a join token names; what the log does not know it refuses anyhow.
+func seatOf(v *state.View, id gallery.TokenID) gallery.Seat {
+	if t := v.JoinToken(id); t != nil {
+		return t.Seat
+	}
+	return gallery.SeatStandby
+}
+
+// afterFounding lets a loop begin when this node knows of its cluster and is a member.
+func (n *Node) afterFounding(loop func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for {
+			v, watch := n.m.Watched()
+			if v.Cluster() != nil && v.Node(n.id.Node) != nil {
+				return loop(ctx)
+			}
+			if err := watch.Wait(ctx); err != nil {
+				return nil
+			}
+		}
+	}
+}
+
+// found puts a new cluster into its log. Every step may be repeated: a crash in between is made good
+// by the next start.
+func (n *Node) found(ctx context.Context) error {
+	if !n.id.Bootstrap {
+		return nil
+	}
+	for {
+		err := n.foundOnce(ctx)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		n.log.Debug("the cluster is not founded yet", "error", err)
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (n *Node) foundOnce(ctx context.Context) error {
+	leader, err := n.raft.WaitLeader(ctx)
+	if err != nil {
+		return err
+	}
+	if leader != n.id.Node {
+		return nil // the cluster has grown beyond its founder
+	}
+	propose := func(c command.Command) error {
+		res, err := n.reports.Propose(ctx, command.Header{Principal: "founder", Time: time.Now()}, c)
+		if err != nil {
+			return err
+		}
+		return res.Failure()
+	}
+	if n.m.View().Cluster() == nil {
+		c, err := n.newCluster()
+		if err != nil {
+			return err
+		}
+		if err := propose(&command.ClusterInit{Cluster: c}); err != nil && !errors.Is(err, gallery.ErrConflict) {
+			return err
+		}
+	}
+	v := n.m.View()
+	if v.Node(n.id.Node) == nil {
+		self := gallery.Node{ID: n.id.Node, Region: n.id.Region, Zone: n.opts.Zone, Address: n.opts.Advertise,
+			GossipAddress: n.opts.Gossip.Advertise, Seat: gallery.SeatVoter}
+		if err := propose(&command.NodeJoin{Node: self}); err != nil {
+			return err
+		}
+	}
+	if len(v.AccessTokens()) > 0 {
+		return nil
+	}
+	return n.firstToken(propose)
+}
+
+func (n *Node) newCluster() (gallery.Cluster, error) {
+	sealed, err := n.dir.Sealed()
+	if err != nil {
+		return gallery.Cluster{}, fmt.Errorf("sealed CA key: %w", err)
+	}
+	_, _, ca, err := n.dir.Keys()
+	if err != nil {
+		return gallery.Cluster{}, err
+	}
+	return gallery.Cluster{ID: n.id.Cluster, Tenant: gallery.TenantID(newUUID()), Subscription: gallery.SubscriptionID(newUUID()),
+		CACert: ca, CAKey: sealed, Generation: n.id.Generation, Version: command.CurrentVersion}, nil
+}

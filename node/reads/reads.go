@@ -1,0 +1,118 @@
+// Package reads brings this node's state up to date before it answers, as far as the reader asks for.
+package reads
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"loggia/gallery"
+)
+
+// Log is this node's part in consensus.
+type Log interface {
+	IsLeader() bool
+	Leader() (gallery.NodeID, bool)
+	WaitLeader(ctx context.Context) (gallery.NodeID, error)
+	// ReadIndex returns an index that includes every write acknowledged before the call; this
+	// node leads.
+	ReadIndex(ctx context.Context) (uint64, error)
+	WaitApplied(ctx context.Context, index uint64) error
+}
+
+// Door asks the leader.
+type Door interface {
+	ReadIndex(ctx context.Context, leader gallery.NodeID) (uint64, error)
+}
+
+// patience is how long a read of the default consistency waits before it answers from the state
+// at hand, so that deployments in a cut-off region go on; strict is how long a strong one tries.
+const (
+	patience = 500 * time.Millisecond
+	strict   = 10 * time.Second
+)
+
+// Reads is safe for use by many goroutines.
+type Reads struct {
+	self gallery.NodeID
+	log  Log
+	door Door
+	now  func() time.Time
+
+	mu      sync.Mutex
+	settled time.Time // when the state was last known to be current
+}
+
+// New returns Reads.
+func New(self gallery.NodeID, log Log, door Door, now func() time.Time) *Reads {
+	return &Reads{self: self, log: log, door: door, now: now, settled: now()}
+}
+
+// Settle brings the state up to date. consistency is strong (or an error), default (at most half
+// a second, then stale) or stale (no wait). Where the answer may be stale it says how old it is.
+func (r *Reads) Settle(ctx context.Context, consistency string) (age time.Duration, stale bool, err error) {
+	switch consistency {
+	case "stale":
+		return r.age(), true, nil
+	case "strong":
+		ctx, cancel := context.WithTimeout(ctx, strict)
+		defer cancel()
+		if err := r.settle(ctx); err != nil {
+			return 0, false, &gallery.Error{Kind: gallery.ErrNoLeader, Op: "strong read", Message: "no leader could confirm the state in time", Err: err}
+		}
+		return 0, false, nil
+	case "", "default":
+		bounded, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		if r.settle(bounded) == nil {
+			return 0, false, nil
+		}
+		return r.age(), true, ctx.Err()
+	}
+	return 0, false, &gallery.Error{Kind: gallery.ErrInvalid, Field: "consistency", Message: "must be strong, default or stale"}
+}
+
+func (r *Reads) age() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.now().Sub(r.settled)
+}
+
+// settle asks until a leader answers or ctx ends.
+func (r *Reads) settle(ctx context.Context) error {
+	for {
+		began := r.now()
+		err := r.once(ctx)
+		if err == nil {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			if began.After(r.settled) {
+				r.settled = began
+			}
+			return nil
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		}
+	}
+}
+
+func (r *Reads) once(ctx context.Context) error {
+	leader, err := r.log.WaitLeader(ctx)
+	if err != nil {
+		return err
+	}
+	var index uint64
+	if leader == r.self {
+		index, err = r.log.ReadIndex(ctx)
+	} else {
+		index, err = r.door.ReadIndex(ctx, leader)
+	}
+	if err != nil {
+		return err
+	}
+	return r.log.WaitApplied(ctx, index)
+}
