@@ -1,0 +1,161 @@
+package netlab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// Limits of a lab.
+const (
+	MaxRegions = 16
+	MaxHosts   = 16 // addresses per region
+	maxName    = 12 // "to-" and the name are an interface's name, which has 15 bytes
+)
+
+// ErrForbidden says that this environment does not let us make network namespaces.
+var ErrForbidden = errors.New("network namespaces are forbidden here: they need root (CAP_SYS_ADMIN, CAP_NET_ADMIN) and /dev/net/tun")
+
+// Options describe a lab.
+type Options struct {
+	Regions  []string
+	RTT      time.Duration // between any two regions
+	RateMbit int           // of each region's line, each way, in 10^6 bit/s; 0 is no limit
+}
+
+// Validate reports every fault at once.
+func (o Options) Validate() error {
+	var errs []error
+	if len(o.Regions) == 0 || len(o.Regions) > MaxRegions {
+		errs = append(errs, fmt.Errorf("regions: got %d, want 1 to %d", len(o.Regions), MaxRegions))
+	}
+	seen := map[string]bool{}
+	for _, r := range o.Regions {
+		if r == "" || len(r) > maxName {
+			errs = append(errs, fmt.Errorf("region %q: want a name of 1 to %d bytes", r, maxName))
+		}
+		if seen[r] {
+			errs = append(errs, fmt.Errorf("region %q: named twice", r))
+		}
+		seen[r] = true
+	}
+	if o.RTT < 0 || o.RTT > 10*time.Second {
+		errs = append(errs, fmt.Errorf("round trip %s: want 0 to 10s", o.RTT))
+	}
+	if o.RateMbit < 0 {
+		errs = append(errs, fmt.Errorf("rate %d Mbit/s: want 0 or more", o.RateMbit))
+	}
+	return errors.Join(errs...)
+}
+
+// Lab is a set of regions. Its methods may be called concurrently.
+type Lab struct {
+	options Options
+	regions []*namespace
+	links   []*link // one per pair
+	ctx     context.Context
+	cancel  context.CancelFunc // kills the commands and stops the relays
+	relays  errgroup.Group
+}
+
+// New makes the regions and their links. Errors wrap ErrForbidden where the environment refuses.
+func New(o Options) (*Lab, error) {
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("network lab: %w", err)
+	}
+	l := &Lab{options: o}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	if err := l.build(); err != nil {
+		return nil, errors.Join(fmt.Errorf("network lab: %w", err), l.Close())
+	}
+	return l, nil
+}
+
+func (l *Lab) build() error {
+	for i, name := range l.options.Regions {
+		ns, err := newNamespace(i, name)
+		if err != nil {
+			return err
+		}
+		l.regions = append(l.regions, ns)
+	}
+	lines := make([]line, len(l.regions))
+	for i, a := range l.regions {
+		for j := i + 1; j < len(l.regions); j++ {
+			k, err := l.connect(a, l.regions[j], &lines[i], &lines[j])
+			if err != nil {
+				return fmt.Errorf("link %s to %s: %w", a.name, l.regions[j].name, err)
+			}
+			l.links = append(l.links, k)
+		}
+	}
+	return nil
+}
+
+// Addr returns the address of a host of a region: 10.77.<region>.<10+host>. All hosts of a region
+// share one network namespace. It panics on a region or host that the lab does not have.
+func (l *Lab) Addr(region string, host int) netip.Addr {
+	if host < 0 || host >= MaxHosts {
+		panic(fmt.Sprintf("netlab: host %d of %s", host, region))
+	}
+	return l.region(region).addr(host)
+}
+
+func (l *Lab) region(name string) *namespace {
+	for _, ns := range l.regions {
+		if ns.name == name {
+			return ns
+		}
+	}
+	panic(fmt.Sprintf("netlab: no region %q", name))
+}
+
+// Cut drops, silently, every packet between two regions; Join ends that.
+func (l *Lab) Cut(a, b string) error { return l.setCut(true, a, b) }
+
+// Join undoes Cut.
+func (l *Lab) Join(a, b string) error { return l.setCut(false, a, b) }
+
+// Partition cuts a region off from all others.
+func (l *Lab) Partition(region string) error { return l.setCut(true, region, "") }
+
+// Heal joins a region with all others.
+func (l *Lab) Heal(region string) error { return l.setCut(false, region, "") }
+
+// setCut changes the link of a and b, or with an empty b every link of a.
+func (l *Lab) setCut(cut bool, a, b string) error {
+	ra := l.region(a)
+	if b != "" {
+		l.region(b) // panics when unknown
+	}
+	for _, k := range l.links {
+		other := k.peer(ra)
+		if other == nil || (b != "" && other.name != b) {
+			continue
+		}
+		if err := k.setCut(cut); err != nil {
+			return fmt.Errorf("cut link %s to %s: %w", k.a.name, k.b.name, err)
+		}
+	}
+	return nil
+}
+
+// Close kills every process in the lab, grandchildren too, and removes the lab. Whoever started a
+// command still has to Wait for it.
+func (l *Lab) Close() error {
+	l.cancel()
+	errs := []error{l.kill()}
+	for _, k := range l.links {
+		errs = append(errs, k.close())
+	}
+	errs = append(errs, l.relays.Wait())
+	for _, ns := range l.regions {
+		errs = append(errs, ns.handle.Close())
+	}
+	l.links, l.regions = nil, nil
+	return errors.Join(errs...)
+}
