@@ -1,0 +1,2 @@
+// Package consensus keeps one replicated log and applies it to a machine.
+package consensus

@@ -1,0 +1,166 @@
+package consensus
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// rounds shares one confirmation of leadership between all readers that wait for it to begin.
+// It is guarded by Node.mu.
+type rounds struct {
+	next    *round // not begun: who asks now may join it
+	running bool
+	barrier uint64 // term whose first barrier has returned
+}
+
+type round struct {
+	done  chan struct{}
+	index uint64
+	err   error
+}
+
+// roundTime bounds one confirmation.
+const roundTime = 5 * time.Second
+
+// Ask asks a voter for its current term.
+type Ask func(ctx context.Context, nodeID string) (term uint64, err error)
+
+// ReadIndex returns the index of a command such that whoever has applied it has seen every write that was
+// acknowledged before the call. Error: ErrNotLeader.
+//
+// raft's own VerifyLeader counts answers to questions that were sent before the call, which is a
+// lease. Here, after the term's first barrier, the leader takes its term and commit index and then asks a
+// majority for their term: while that is the same, nobody else can have committed anything.
+func (n *Node) ReadIndex(ctx context.Context, ask Ask) (uint64, error) {
+	n.mu.Lock()
+	if n.rounds.next == nil {
+		n.rounds.next = &round{done: make(chan struct{})}
+	}
+	r := n.rounds.next
+	if !n.rounds.running {
+		n.rounds.running = true
+		n.work.Go(func() { n.runRounds(ask) })
+	}
+	n.mu.Unlock()
+	select {
+	case <-r.done:
+		return r.index, r.err
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+}
+
+func (n *Node) runRounds(ask Ask) {
+	for {
+		n.mu.Lock()
+		r := n.rounds.next
+		n.rounds.next = nil
+		if r == nil {
+			n.rounds.running = false
+			n.mu.Unlock()
+			return
+		}
+		n.mu.Unlock()
+		ctx, cancel := context.WithTimeout(n.ctx, roundTime)
+		r.index, r.err = n.confirm(ctx, ask)
+		cancel()
+		close(r.done)
+	}
+}
+
+func (n *Node) confirm(ctx context.Context, ask Ask) (uint64, error) {
+	if err := n.settled(ctx); err != nil {
+		return 0, err
+	}
+	term, commit := n.raft.CurrentTerm(), n.raft.CommitIndex()
+	servers, err := n.Servers()
+	if err != nil {
+		return 0, err
+	}
+	if err := n.majority(ctx, servers, term, ask); err != nil {
+		return 0, err
+	}
+	if n.raft.State() != raft.Leader || n.raft.CurrentTerm() != term {
+		return 0, fmt.Errorf("%w: leadership moved meanwhile", ErrNotLeader)
+	}
+	return n.lastCommand(commit), nil
+}
+
+// settled waits for the term's first barrier: before that the leader does not know how much of the
+// log is committed.
+func (n *Node) settled(ctx context.Context) error {
+	term := n.raft.CurrentTerm()
+	if n.raft.State() != raft.Leader {
+		return ErrNotLeader
+	}
+	n.mu.Lock()
+	done := n.rounds.barrier == term
+	n.mu.Unlock()
+	if done {
+		return nil
+	}
+	if err := n.wait(ctx, n.raft.Barrier(barrierTime)); err != nil {
+		return err
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.rounds.barrier = term
+	return nil
+}
+
+// majority asks all voters at once and returns when enough of them, this node among them, are of
+// the term.
+func (n *Node) majority(ctx context.Context, servers []Server, term uint64, ask Ask) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	voters, yes := 0, 0
+	answers := make(chan bool, len(servers))
+	for _, s := range servers {
+		if !s.Voter {
+			continue
+		}
+		voters++
+		if s.ID == n.o.NodeID {
+			yes++
+			continue
+		}
+		n.work.Go(func() {
+			t, err := ask(ctx, s.ID)
+			answers <- err == nil && t == term
+		})
+	}
+	need := voters/2 + 1
+	for asked := voters - yes; yes < need; asked-- {
+		if asked == 0 {
+			return fmt.Errorf("%w: %d of %d voters confirm term %d", ErrNotLeader, yes, voters, term)
+		}
+		select {
+		case ok := <-answers:
+			if ok {
+				yes++
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("%w: voters did not confirm the term in time", ErrNotLeader)
+		}
+	}
+	return nil
+}
+
+// lastCommand returns the last index up to i that is a command: a machine never sees raft's own
+// entries, so nobody could wait for those.
+func (n *Node) lastCommand(i uint64) uint64 {
+	var l raft.Log
+	for ; i > 0; i-- {
+		if err := n.stores.GetLog(i, &l); err != nil {
+			break // compacted: what lies there is in the machine
+		}
+		if l.Type == raft.LogCommand {
+			return i
+		}
+	}
+	applied, _ := n.o.Machine.Applied()
+	return min(applied, i)
+}
