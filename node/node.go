@@ -248,7 +248,7 @@ func (n *Node) Ready() error {
 // serve runs HTTP servers for clients and for peers.
 func (n *Node) serve(peers http.Handler) {
 	run := func(name string, l net.Listener, h http.Handler) {
-		s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10,
+		s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, ConnContext: port.PeerContext,
 			ErrorLog: slog.NewLogLogger(n.log.With("component", name).Handler(), slog.LevelDebug)}
 		port.ConfigureHTTP(s)
 		done := make(chan struct{})
@@ -276,12 +276,9 @@ func (n *Node) serve(peers http.Handler) {
 
 // peerOf tells which node sent a request over the peer port.
 func peerOf(r *http.Request) (gallery.NodeID, error) {
-	if r.TLS == nil {
-		return "", &gallery.Error{Kind: gallery.ErrForbidden, Message: "not over TLS"}
-	}
-	id, err := port.PeerOf(r.TLS)
-	if err != nil {
-		return "", &gallery.Error{Kind: gallery.ErrForbidden, Err: err}
+	id, ok := port.PeerFrom(r.Context())
+	if !ok {
+		return "", &gallery.Error{Kind: gallery.ErrForbidden, Message: "not over the peer port"}
 	}
 	return gallery.NodeID(id), nil
 }

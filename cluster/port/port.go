@@ -77,8 +77,8 @@ func (p *Port) Clients() net.Listener { return p.clients }
 // Raft hands out consensus connections of verified nodes.
 func (p *Port) Raft() net.Listener { return p.raft }
 
-// Peers hands out connections of verified nodes; PeerOf tells which.
-func (p *Port) Peers() net.Listener { return p.peers }
+// Peers hands out connections of verified nodes, each a *PeerConn.
+func (p *Port) Peers() net.Listener { return peerListener{p.peers} }
 
 // Close stops listening and ends handshakes under way. Connections that were handed out stay.
 func (p *Port) Close() error {
@@ -169,15 +169,6 @@ func (p *Port) verify(cr Credentials, usage x509.ExtKeyUsage, want string) func(
 		}
 		return err
 	}
-}
-
-// PeerOf returns the node at the other end of a connection that Raft or Peers handed out.
-func PeerOf(s *tls.ConnectionState) (string, error) {
-	if s == nil || len(s.PeerCertificates) == 0 {
-		return "", fmt.Errorf("%w: none was shown", pki.ErrPeer)
-	}
-	n, err := pki.NodeOf(s.PeerCertificates[0])
-	return n.ID, err
 }
 
 // Dial connects to a node's port for one of the node protocols, and makes sure that it is that

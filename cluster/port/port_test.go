@@ -69,9 +69,7 @@ func echo(t *testing.T, l net.Listener) {
 			if err != nil {
 				return
 			}
-			s := c.(*tls.Conn).ConnectionState()
-			id, _ := PeerOf(&s)
-			io.WriteString(c, id)
+			io.WriteString(c, c.(*PeerConn).Node)
 			c.Close()
 		}
 	}()
@@ -179,4 +177,28 @@ func TestSilentClientDoesNotBlockOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
+}
+
+func TestPeersSpeakHTTP(t *testing.T) {
+	ca := newCA(t, "c1")
+	a, b := newNode(t, ca, "c1", "a"), newNode(t, ca, "c1", "b")
+	pa, pb := open(t, a), open(t, b)
+	srv := &http.Server{ConnContext: PeerContext, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := PeerFrom(r.Context())
+		io.WriteString(w, id)
+	})}
+	go srv.Serve(pa.Peers())
+	t.Cleanup(func() { srv.Close() })
+	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return pb.Dial(ctx, ProtoPeer, pa.Addr().String(), "a")
+	}}
+	t.Cleanup(tr.CloseIdleConnections)
+	resp, err := (&http.Client{Transport: tr}).Get("http://a/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if got, err := io.ReadAll(resp.Body); err != nil || string(got) != "b" {
+		t.Fatalf("the server saw %q, %v", got, err)
+	}
 }
