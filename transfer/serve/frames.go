@@ -1,0 +1,108 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"loggia/transfer/buffer"
+	"loggia/transfer/chunk"
+	"loggia/transfer/frame"
+	"loggia/transfer/index"
+	"loggia/transfer/repository"
+)
+
+// Options say how chunks are sent.
+type Options struct {
+	Pool    *buffer.Pool       // lends the memory in which chunks are framed anew
+	Decoder frame.Decompressor // unpacks frames of which a part is wanted
+	Encoder frame.Compressor   // compresses what is framed anew; nil stores it plain
+	// Whole says whether the reader may have every chunk of a frame, and so the frame as it is
+	// stored. nil: yes.
+	Whole func(refs []chunk.Ref) bool
+	// Damaged is told of frames that the repository should have and cannot give: repair is called
+	// for. nil: nobody is told.
+	Damaged func(error)
+}
+
+// FrameWriter takes what is sent; wire.Writer is one. It keeps no reference to its arguments.
+type FrameWriter interface {
+	Frame(refs []chunk.Ref, stored []byte) error
+	Missing(ids []chunk.ID) error
+}
+
+// Frames sends frames that together hold the wanted chunks, and the ids of those that are not there or
+// cannot be read, which it also returns. A frame of which at least half of the plain bytes is wanted
+// goes out as it is stored; of the others the wanted chunks are framed anew, neighbours together.
+// Every frame read has the id that the index says, every chunk framed anew its own.
+//
+// Memory: that of ReadFrames first; then one piece of Options.Pool of at most a few MiB, never both at
+// once, so that both may be of the same pool.
+// Errors: of w, of the store, or of ctx.
+func Frames(ctx context.Context, v *repository.View, want []chunk.ID, o Options, w FrameWriter) (missing []chunk.ID, err error) {
+	pieces, absent, err := locate(v, want)
+	if err != nil {
+		return nil, fmt.Errorf("look wanted chunks up: %w", err)
+	}
+	if err := o.decide(pieces); err != nil {
+		return nil, fmt.Errorf("look wanted chunks up: %w", err)
+	}
+	s := &sender{Options: o, view: v, out: w}
+	left, err := s.sendWhole(ctx, pieces)
+	if err != nil {
+		return nil, fmt.Errorf("send frames: %w", err)
+	}
+	lost, err := s.sendParts(ctx, left)
+	if err != nil {
+		return nil, fmt.Errorf("send parts of frames: %w", err)
+	}
+	if missing = append(absent, lost...); len(missing) > 0 {
+		err = w.Missing(missing)
+	}
+	return missing, err
+}
+
+// sender answers one request.
+type sender struct {
+	Options
+	view *repository.View
+	out  FrameWriter
+}
+
+// sendWhole sends the pieces that go out as they are stored, with few requests. It returns those that
+// are left to be read one by one: the others, and all that come after damage.
+func (s *sender) sendWhole(ctx context.Context, pieces []*piece) (left []*piece, err error) {
+	var locs []index.Location
+	byFrame := make(map[chunk.ID]*piece, len(pieces))
+	for _, p := range pieces {
+		if p.refs != nil {
+			locs = append(locs, p.loc)
+			byFrame[p.loc.FrameID] = p
+		}
+	}
+	var refused error // by the writer
+	err = s.view.ReadFrames(ctx, locs, func(loc index.Location, stored []byte) error {
+		p := byFrame[loc.FrameID]
+		if refused = s.out.Frame(p.refs, stored); refused == nil {
+			p.sent = true
+		}
+		return refused
+	})
+	switch {
+	case refused != nil:
+		return nil, refused
+	case err != nil && !damage(err):
+		return nil, err
+	}
+	for _, p := range pieces {
+		if !p.sent {
+			left = append(left, p)
+		}
+	}
+	return left, nil
+}
+
+// damage says whether an error concerns one frame only.
+func damage(err error) bool {
+	return errors.Is(err, repository.ErrDamaged) || errors.Is(err, repository.ErrMissing)
+}

@@ -1,0 +1,87 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"loggia/transfer/chunk"
+	"loggia/transfer/manifest"
+)
+
+// NodeWriter takes the nodes of a tree; wire.Writer is one. It keeps no reference to node.
+type NodeWriter interface {
+	Node(node []byte) error
+}
+
+// Tree sends every node of a manifest in the order of manifest.Nodes, each checked.
+func Tree(ctx context.Context, g manifest.Getter, root chunk.ID, w NodeWriter) error {
+	r, err := manifest.Open(ctx, g, root)
+	if err != nil {
+		return fmt.Errorf("send manifest: %w", err)
+	}
+	err = manifest.Nodes(ctx, g, r, func(_ chunk.ID, node []byte) error { return w.Node(node) })
+	if err != nil {
+		return fmt.Errorf("send manifest: %w", err)
+	}
+	return nil
+}
+
+// ErrNotInDisk is returned for a chunk that is not in the span that a reader names.
+var ErrNotInDisk = errors.New("chunk is not in the disk")
+
+// Ask is what a reader of a disk asks for: chunks of one span.
+type Ask struct {
+	Span int64
+	IDs  []chunk.ID
+}
+
+// Wanted checks that each chunk asked for is in the span that is named, since a reader may only read
+// chunks of the disk that it may read. It returns the ids without repetitions, in order of asking. The error is
+// ErrNotInDisk, also for a span that the disk has not, or that of reading the manifest.
+func Wanted(ctx context.Context, g manifest.Getter, root manifest.Root, asks []Ask) ([]chunk.ID, error) {
+	it := manifest.Leaves(g, root)
+	seen := make(map[chunk.ID]struct{})
+	var ids []chunk.ID
+	var held map[chunk.ID]struct{}
+	last := int64(-1)
+	for _, a := range asks {
+		if a.Span != last || held == nil {
+			var err error
+			if held, err = chunksOf(ctx, it, a.Span); err != nil {
+				return nil, err
+			}
+			last = a.Span
+		}
+		for _, id := range a.IDs {
+			if _, ok := held[id]; !ok {
+				return nil, fmt.Errorf("%w: %s in span %d", ErrNotInDisk, id.Short(), a.Span)
+			}
+			if _, twice := seen[id]; !twice {
+				seen[id] = struct{}{}
+				ids = append(ids, id)
+			}
+		}
+	}
+	return ids, nil
+}
+
+// chunksOf reads the leaf of a span.
+func chunksOf(ctx context.Context, it *manifest.Iterator, span int64) (map[chunk.ID]struct{}, error) {
+	it.SeekSpan(span)
+	ref, leaf, err := it.Next(ctx)
+	if err == nil && ref.Span != span || errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%w: span %d", ErrNotInDisk, span)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	ids := make(map[chunk.ID]struct{}, len(leaf.Entries))
+	for _, e := range leaf.Entries {
+		if !e.Hole() {
+			ids[e.ID] = struct{}{}
+		}
+	}
+	return ids, nil
+}
