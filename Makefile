@@ -1,0 +1,73 @@
+# make help lists what there is. Needs Go and, to install what else is missing, apt.
+
+GO      ?= go
+BIN     := bin
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# The metrics library that raft, memberlist and the log store share is chosen by this tag (docs/adr/0002).
+export GOFLAGS := $(strip $(filter-out -tags=% -buildvcs=%,$(GOFLAGS)) -tags=hashicorpmetrics -buildvcs=false)
+
+# Tools and images are kept outside the repository.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/loggia
+export LOGGIA_TOOLS  := $(or $(LOGGIA_TOOLS),$(CACHE)/tools/bin)
+export LOGGIA_IMAGES := $(or $(LOGGIA_IMAGES),$(CACHE)/images)
+export LOGGIA_BIN    := $(CURDIR)/$(BIN)/loggia
+
+STATICCHECK_VERSION := v0.8.2
+STATICCHECK := $(LOGGIA_TOOLS)/staticcheck-$(STATICCHECK_VERSION)
+
+FUZZTIME  ?= 20s
+FUZZTOTAL ?= 6m
+
+.PHONY: help build test demo bench lint fuzz faults faults-ci clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+build: ## bin/loggia
+	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BIN)/ ./cmd/loggia
+
+test: ## all tests with the race detector, on the filesystem and on real S3 servers
+	@scripts/setup.sh test
+	@$(GO) run ./scripts/s3install
+	@$(GO) build -o $(BIN)/testreport ./scripts/testreport
+	@$(GO) test -race -json -timeout 20m ./... 2>&1 | $(BIN)/testreport
+
+demo: build ## publish, replicate, lose a region, pull: three daemons and real images
+	@scripts/setup.sh demo
+	@scripts/images.sh - v1 v2
+	@$(GO) run ./testing/demo
+
+bench: build ## throughput beside zstd and a plain copy
+	@scripts/setup.sh demo
+	@scripts/images.sh - v1 v2 v2b
+	@$(GO) run ./testing/bench
+
+faults: build ## kill and cut things, many times each
+	@scripts/setup.sh demo
+	@scripts/images.sh - v1 v2 v2b sparse
+	@$(GO) run ./testing/faultlab
+
+faults-ci: build ## each kind of fault once
+	@scripts/setup.sh demo
+	@scripts/images.sh - v1 v2
+	@$(GO) run ./testing/faultlab -once
+
+lint: $(STATICCHECK) ## gofmt, vet, staticcheck, and the rules of the house
+	@bad=$$(gofmt -l .); test -z "$$bad" || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
+	$(GO) vet ./...
+	$(STATICCHECK) ./...
+	$(GO) test -count=1 ./testing/imports
+
+$(STATICCHECK):
+	@echo "installing staticcheck $(STATICCHECK_VERSION) into $(LOGGIA_TOOLS)"
+	@mkdir -p $(LOGGIA_TOOLS)
+	@cd $(LOGGIA_TOOLS) && GOFLAGS= GOBIN=$(LOGGIA_TOOLS) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
+	@mv $(LOGGIA_TOOLS)/staticcheck $@
+
+fuzz: ## the fuzz targets whose turn it is today (FUZZTIME each, FUZZTOTAL together)
+	@$(GO) run ./scripts/fuzz -time $(FUZZTIME) -total $(FUZZTOTAL)
+
+clean: ## remove what was built here
+	rm -rf $(BIN)
