@@ -190,9 +190,10 @@ func (c *cli) prepare(ctx context.Context, cl *client.Client, v *v1.Version, o *
 	if !errors.Is(err, gallery.ErrNotFound) {
 		return err
 	}
-	if o.base == nil {
-		o.base, err = newest(ctx, cl, v)
+	if o.base != nil {
+		return nil
 	}
+	o.base, err = newest(ctx, cl, v)
 	return err
 }
 
