@@ -65,6 +65,29 @@ func (r *raftlog) WaitLeader(ctx context.Context) (gallery.NodeID, error) {
 	return gallery.NodeID(id), nil
 }
 
+// errLeaderGone ends calls to a leader that another has replaced: an answer may never come.
+var errLeaderGone = errors.New("the leader was replaced meanwhile")
+
+// While returns a context that ends, too, when this node no longer takes leader for the leader.
+func (r *raftlog) While(ctx context.Context, leader gallery.NodeID) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() { // ends with the context
+		for {
+			changed := r.raft.Changed()
+			if id, ok := r.Leader(); !ok || id != leader {
+				cancel(errLeaderGone)
+				return
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ctx, func() { cancel(nil) }
+}
+
 // WaitApplied implements proposal.Log. The index is that of a command.
 func (r *raftlog) WaitApplied(ctx context.Context, index uint64) error {
 	return r.m.WaitApplied(ctx, index)

@@ -28,6 +28,8 @@ type Leadership interface {
 	IsLeader() bool
 	// WaitLeader blocks until a leader is known.
 	WaitLeader(ctx context.Context) (gallery.NodeID, error)
+	// While returns a context that ends, too, when another node leads.
+	While(ctx context.Context, leader gallery.NodeID) (context.Context, context.CancelFunc)
 	WaitApplied(ctx context.Context, index uint64) error
 	Applied() uint64
 }
@@ -162,14 +164,18 @@ func (f *Front) pass(w http.ResponseWriter, r *http.Request, body []byte, next h
 			next.ServeHTTP(w, r)
 			return nil
 		}
-		resp, err := f.o.Peers.Forward(r.WithContext(ctx), leader, body)
+		// A leader that is cut off does not even refuse: the next one is asked as soon as there is one.
+		during, over := f.o.Leader.While(ctx, leader)
+		resp, err := f.o.Peers.Forward(r.WithContext(during), leader, body)
 		if err == nil && (resp.StatusCode != http.StatusServiceUnavailable || ctx.Err() != nil) {
+			defer over()
 			defer resp.Body.Close()
 			return f.relay(w, r, resp)
 		}
 		if err == nil {
 			resp.Body.Close()
 		}
+		over()
 		select {
 		case <-time.After(100 * time.Millisecond):
 		case <-ctx.Done():

@@ -21,6 +21,8 @@ type Log interface {
 	Leader() (gallery.NodeID, bool)
 	// WaitLeader blocks until a leader is known.
 	WaitLeader(ctx context.Context) (gallery.NodeID, error)
+	// While returns a context that ends, too, when another node leads.
+	While(ctx context.Context, leader gallery.NodeID) (context.Context, context.CancelFunc)
 	WaitApplied(ctx context.Context, index uint64) error
 }
 
@@ -72,7 +74,9 @@ func (p *Proposer) send(ctx context.Context, leader gallery.NodeID, data []byte)
 	if leader == p.Self {
 		return p.Log.Propose(ctx, data)
 	}
-	out, err := p.Door.Propose(ctx, leader, data)
+	during, over := p.Log.While(ctx, leader)
+	out, err := p.Door.Propose(during, leader, data)
+	over()
 	if err != nil {
 		return command.Result{}, err
 	}

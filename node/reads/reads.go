@@ -18,6 +18,8 @@ type Log interface {
 	// ReadIndex returns an index that includes every write acknowledged before the call; this
 	// node leads.
 	ReadIndex(ctx context.Context) (uint64, error)
+	// While returns a context that ends, too, when another node leads.
+	While(ctx context.Context, leader gallery.NodeID) (context.Context, context.CancelFunc)
 	WaitApplied(ctx context.Context, index uint64) error
 }
 
@@ -109,7 +111,9 @@ func (r *Reads) once(ctx context.Context) error {
 	if leader == r.self {
 		index, err = r.log.ReadIndex(ctx)
 	} else {
-		index, err = r.door.ReadIndex(ctx, leader)
+		during, over := r.log.While(ctx, leader)
+		index, err = r.door.ReadIndex(during, leader)
+		over()
 	}
 	if err != nil {
 		return err
