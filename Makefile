@@ -11,7 +11,7 @@ export GOFLAGS := $(strip $(filter-out -tags=% -buildvcs=%,$(GOFLAGS)) -tags=has
 CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/loggia
 export LOGGIA_TOOLS  := $(or $(LOGGIA_TOOLS),$(CACHE)/tools/bin)
 export LOGGIA_IMAGES := $(or $(LOGGIA_IMAGES),$(CACHE)/images)
-export LOGGIA_BIN    := $(CURDIR)/$(BIN)/loggia
+LOGGIA_BIN := $(CURDIR)/$(BIN)/loggia
 
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(LOGGIA_TOOLS)/staticcheck-$(STATICCHECK_VERSION)
@@ -37,22 +37,22 @@ test: ## all tests with the race detector, on the filesystem and on real S3 serv
 demo: build ## publish, replicate, lose a region, pull: three daemons and real images
 	@scripts/setup.sh demo
 	@scripts/images.sh - v1 v2
-	@$(GO) run ./testing/demo
+	@$(GO) run ./testing/demo -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES) -store $(or $(LOGGIA_STORE),filesystem)
 
 bench: build ## throughput beside zstd and a plain copy
 	@scripts/setup.sh demo
 	@scripts/images.sh - v1 v2 v2b
-	@$(GO) run ./testing/bench
+	@$(GO) run ./testing/bench -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES)
 
 faults: build ## kill and cut things, many times each
 	@scripts/setup.sh demo
 	@scripts/images.sh - v1 v2 v2b sparse
-	@$(GO) run ./testing/faultlab
+	@$(GO) run ./testing/faultlab -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES)
 
 faults-ci: build ## each kind of fault once
 	@scripts/setup.sh demo
 	@scripts/images.sh - v1 v2
-	@$(GO) run ./testing/faultlab -once
+	@$(GO) run ./testing/faultlab -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES) -once
 
 lint: $(STATICCHECK) ## gofmt, vet, staticcheck, and the rules of the house
 	@bad=$$(gofmt -l .); test -z "$$bad" || { echo "gofmt would change:"; echo "$$bad"; exit 1; }

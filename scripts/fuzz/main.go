@@ -1,6 +1,6 @@
 // Command fuzz runs fuzz targets of the repository one after the other, a subset that changes daily.
 //
-//	fuzz [-time 20s] [-total 6m] [-seed 20250131]
+//	fuzz [-time 20s] [-build 10s] [-total 6m] [-seed 20250131]
 //
 // The seed, by default the date in UTC, fixes the order in which targets get their turn: every day
 // starts where the day before stopped, so that all of them are reached. It ends with 1 when a
@@ -21,20 +21,21 @@ import (
 
 func main() {
 	each := flag.Duration("time", 20*time.Second, "time of a target")
-	total := flag.Duration("total", 6*time.Minute, "time of all targets together, building not counted")
+	total := flag.Duration("total", 6*time.Minute, "time of all targets together")
+	build := flag.Duration("build", 10*time.Second, "of total, what building a target takes")
 	seed := flag.String("seed", "", "date (YYYYMMDD) that chooses the targets; default: today, or LOGGIA_SEED")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := run(ctx, *each, *total, *seed); err != nil {
+	if err := run(ctx, *each, *build, *total, *seed); err != nil {
 		fmt.Fprintln(os.Stderr, "fuzz:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, each, total time.Duration, seed string) error {
-	if each <= 0 || total < each {
-		return fmt.Errorf("total %s is less than one target's %s", total, each)
+func run(ctx context.Context, each, build, total time.Duration, seed string) error {
+	if each <= 0 || build < 0 || total < each+build {
+		return fmt.Errorf("total %s is less than one target's %s", total, each+build)
 	}
 	if seed == "" {
 		seed = os.Getenv("LOGGIA_SEED")
@@ -50,7 +51,7 @@ func run(ctx context.Context, each, total time.Duration, seed string) error {
 	if err != nil {
 		return err
 	}
-	turn := choose(all, int(total/each), day)
+	turn := choose(all, int(total/(each+build)), day)
 	fmt.Printf("seed %s: %d of %d targets, %s each\n", seed, len(turn), len(all), each)
 	var errs []error
 	for _, t := range turn {
