@@ -1,8 +1,10 @@
 package pull
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,47 +17,66 @@ type output struct {
 	file    *os.File
 	name    string // where it goes at the end; "" for a device
 	partial string
-	resumed bool // the file was there and may hold right bytes
-	device  bool
+	used    bool // there were bytes in it before, right ones or wrong ones
+	mode    fs.FileMode
 }
 
-// openOutput opens what to write. The unfinished file's name holds the root, so that it is only
-// ever gone on with for the same content.
+// openOutput opens what to write. The unfinished file's name is made of the root, so that an earlier
+// pull of the same content is found again.
 func openOutput(name string, root chunk.ID, size int64) (*output, error) {
+	o := &output{name: name, mode: 0o644}
 	st, err := os.Stat(name)
 	switch {
 	case err == nil && st.Mode()&fs.ModeDevice != 0 && st.Mode()&fs.ModeCharDevice == 0:
 		return openDevice(name, size)
 	case err == nil && !st.Mode().IsRegular():
-		return nil, fmt.Errorf("output %s: is no regular file or block device", name)
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("output %s is no regular file or block device", name)
+	case err == nil:
+		o.mode = st.Mode().Perm()
+		if o.name, err = filepath.EvalSymlinks(name); err != nil {
+			return nil, fmt.Errorf("output: %w", err)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("output: %w", err)
 	}
-	o := &output{name: name, partial: filepath.Join(filepath.Dir(name), "."+filepath.Base(name)+"."+root.Short()+".partial")}
-	_, err = os.Lstat(o.partial)
-	o.resumed = err == nil
-	if o.file, err = os.OpenFile(o.partial, os.O_RDWR|os.O_CREATE, 0o644); err != nil {
-		return nil, fmt.Errorf("output: %w", err)
-	}
-	if err := o.file.Truncate(size); err != nil {
-		return nil, errors.Join(fmt.Errorf("output: %w", err), o.file.Close())
-	}
-	return o, nil
+	dir, base := filepath.Split(o.name)
+	o.partial = filepath.Join(dir, "."+base+"."+root.Short()+".partial")
+	return o, o.openPartial(size)
 }
 
+func (o *output) openPartial(size int64) error {
+	st, err := os.Lstat(o.partial)
+	switch {
+	case err == nil && !st.Mode().IsRegular():
+		return fmt.Errorf("unfinished output %s is no regular file", o.partial)
+	case err == nil:
+		o.used = st.Size() > 0
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("output: %w", err)
+	}
+	if o.file, err = os.OpenFile(o.partial, os.O_RDWR|os.O_CREATE, o.mode); err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	if err := errors.Join(o.file.Chmod(o.mode), o.file.Truncate(size)); err != nil {
+		return errors.Join(fmt.Errorf("output: %w", err), o.file.Close())
+	}
+	return nil
+}
+
+// openDevice refuses a device that is mounted: that is what O_EXCL means for one on Linux.
 func openDevice(name string, size int64) (*output, error) {
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_EXCL, 0)
 	if err != nil {
 		return nil, fmt.Errorf("output: %w", err)
 	}
-	end, err := f.Seek(0, 2)
+	end, err := f.Seek(0, io.SeekEnd)
 	if err == nil && end < size {
 		err = fmt.Errorf("device of %d bytes is smaller than the disk of %d", end, size)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("output %s: %w", name, err), f.Close())
 	}
-	return &output{file: f, device: true, resumed: true}, nil
+	return &output{file: f, used: true}, nil
 }
 
 func (o *output) write(b []byte, at int64) error {
@@ -65,20 +86,32 @@ func (o *output) write(b []byte, at int64) error {
 	return nil
 }
 
-// zeros is what holes of a device are overwritten with.
+// holds says whether the chunk lies at an offset already, and reads it into b, which has its length.
+func (o *output) holds(b []byte, id chunk.ID, at int64) bool {
+	n, _ := o.file.ReadAt(b, at)
+	return n == len(b) && chunk.Hash(b) == id
+}
+
+// zeros is what holes are compared with and overwritten with.
 var zeros [1 << 20]byte
 
-// hole makes n bytes read as zeros: a new file has them already, a device is overwritten.
+// hole makes n bytes read as zeros: a new file has them already.
 func (o *output) hole(at, n int64) error {
-	if !o.device {
+	if !o.used || n <= 0 || punch(o.file, at, n) {
 		return nil
 	}
+	buf := make([]byte, min(n, int64(len(zeros))))
 	for n > 0 {
-		m := min(n, int64(len(zeros)))
-		if err := o.write(zeros[:m], at); err != nil {
-			return err
+		b := buf[:min(n, int64(len(buf)))]
+		if m, err := o.file.ReadAt(b, at); m < len(b) {
+			return fmt.Errorf("output: read back: %w", err)
 		}
-		at, n = at+m, n-m
+		if z := zeros[:len(b)]; !bytes.Equal(b, z) {
+			if err := o.write(z, at); err != nil {
+				return err
+			}
+		}
+		at, n = at+int64(len(b)), n-int64(len(b))
 	}
 	return nil
 }
@@ -89,7 +122,7 @@ func (o *output) close(whole bool) error {
 	if err = errors.Join(err, o.file.Close()); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
-	if !whole || o.device {
+	if !whole || o.name == "" {
 		return nil
 	}
 	if err := os.Rename(o.partial, o.name); err != nil {

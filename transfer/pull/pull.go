@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"sync"
 	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
 
 	"loggia/transfer/chunk"
 	"loggia/transfer/codec"
@@ -32,8 +30,8 @@ type NodeReader interface {
 // retries; nothing that it returns is believed.
 type Source interface {
 	Tree(ctx context.Context) (NodeReader, error)
-	// Fetch calls fn for frames that together hold every chunk wanted. The bytes are valid until
-	// fn returns.
+	// Fetch calls fn for frames that together hold every chunk wanted, one at a time. The bytes are
+	// valid until fn returns. An error of fn ends it, and so does ctx, soon.
 	Fetch(ctx context.Context, want []Want, fn func(stored []byte, refs []chunk.Ref) error) error
 }
 
@@ -88,11 +86,12 @@ type puller struct {
 	o    Options
 	root manifest.Root
 	out  *output
-	seed *idset.Set // chunk -> offset in the seed
-	done *idset.Set // chunk -> offset in the output
+	done *idset.Set // chunk -> offset in the output where this run has put it
 	dec  *codec.Decoder
 
 	resumed, seeded, fetched, wire atomic.Int64
+
+	telling sync.Mutex // held while Progress is told
 }
 
 func (p *puller) progress() Progress {
@@ -101,112 +100,52 @@ func (p *puller) progress() Progress {
 
 func (p *puller) report() {
 	if p.o.Progress != nil {
+		p.telling.Lock()
+		defer p.telling.Unlock()
 		p.o.Progress(p.progress())
 	}
 }
 
 func (p *puller) run(ctx context.Context) (err error) {
-	tree, err := p.src.Tree(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the tree's stream before it is closed
+	stream, err := p.src.Tree(ctx)
 	if err != nil {
 		return fmt.Errorf("read manifest: %w", err)
 	}
-	defer tree.Close()
-	nodes := streamed{tree}
+	defer stream.Close()
+	nodes := manifest.Getter(streamed{stream})
 	if p.root, err = manifest.Open(ctx, nodes, p.o.Root); err != nil {
-		return p.refuse(err)
+		return refuse(err)
 	}
 	if p.out, err = openOutput(p.o.Out, p.o.Root, p.root.Length); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.out.close(err == nil)) }()
-	p.done, p.seed = idset.New(p.o.TempDir, idsInMemory), idset.New(p.o.TempDir, idsInMemory)
+	p.done = idset.New(p.o.TempDir, idsInMemory)
 	defer p.done.Close()
-	defer p.seed.Close()
 	if p.dec, err = codec.NewDecoder(p.o.InFlight); err != nil {
 		return err
 	}
 	defer p.dec.Close()
-	if err := p.indexSeed(ctx); err != nil {
-		return err
+	if p.o.Seed != nil {
+		kept, err := newSpool(p.o.TempDir, stream)
+		if err != nil {
+			return err
+		}
+		defer kept.close()
+		if err := p.takeSeed(ctx, kept); err != nil {
+			return err
+		}
+		nodes = kept
 	}
-	return p.pipeline(ctx, nodes)
+	return p.pipeline(ctx, cancel, nodes)
 }
 
 // refuse gives an error of the manifest its kind.
-func (p *puller) refuse(err error) error {
-	if errors.Is(err, manifest.ErrDamaged) || errors.Is(err, manifest.ErrInvalid) {
+func refuse(err error) error {
+	if errors.Is(err, manifest.ErrDamaged) || errors.Is(err, manifest.ErrInvalid) || errors.Is(err, manifest.ErrLimit) {
 		return fmt.Errorf("%w: %w", ErrVerification, err)
 	}
 	return err
-}
-
-// idsInMemory bounds each set of ids before it goes to a file.
-const idsInMemory = 256 << 10
-
-// span is a leaf on its way through the pipeline.
-type span struct {
-	number int64
-	leaf   *manifest.Leaf
-}
-
-// fetchJob is what of a span nobody here has.
-type fetchJob struct {
-	want   Want
-	places map[chunk.ID][]int64 // guest offsets
-	length map[chunk.ID]uint32
-}
-
-// pipeline reads leaves, looks locally for their chunks, and fetches the rest.
-func (p *puller) pipeline(ctx context.Context, nodes manifest.Getter) error {
-	g, ctx := errgroup.WithContext(ctx)
-	spans := make(chan span, p.o.Workers)
-	jobs := make(chan fetchJob, p.o.InFlight)
-	g.Go(func() error {
-		defer close(spans)
-		return p.refuse(p.readLeaves(ctx, nodes, spans))
-	})
-	local, lctx := errgroup.WithContext(ctx)
-	for range p.o.Workers {
-		local.Go(func() error { return p.lookLocally(lctx, spans, jobs) })
-	}
-	g.Go(func() error {
-		defer close(jobs)
-		return local.Wait()
-	})
-	for range p.o.InFlight {
-		g.Go(func() error { return p.fetchJobs(ctx, jobs) })
-	}
-	return g.Wait()
-}
-
-func (p *puller) readLeaves(ctx context.Context, nodes manifest.Getter, spans chan<- span) error {
-	size, next := p.root.Shape().Span, int64(0)
-	err := manifest.Walk(ctx, nodes, p.root, func(n int64, leaf *manifest.Leaf) error {
-		if err := p.out.hole(next, n*size-next); err != nil {
-			return err
-		}
-		next = min((n+1)*size, p.root.Length)
-		select {
-		case spans <- span{n, leaf}:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
-	if err != nil {
-		return err
-	}
-	return p.out.hole(next, p.root.Length-next)
-}
-
-// streamed turns the order of manifest.Nodes back into a Getter: the tree is walked in the very
-// order in which it is sent, and the walk checks each node's digest.
-type streamed struct{ NodeReader }
-
-func (s streamed) Node(context.Context, chunk.ID) ([]byte, error) {
-	b, err := s.Next()
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return b, err
 }

@@ -1,38 +1,50 @@
 package replicate
 
-import "sync"
+import (
+	"sync"
+
+	"loggia/transfer/pack"
+)
 
 // meter counts and reports; it is safe for use by many goroutines.
 type meter struct {
+	tell func(Progress)
+
 	mu sync.Mutex
 	p  Progress // guarded by mu
 }
 
-// plan adds a frame of the disk that is or is not there.
-func (m *meter) plan(stored int64, there bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.p.Total += stored
-	if there {
-		m.p.Have += stored
-	}
+// begin says how much there is of the disk.
+func (m *meter) begin(total int64) { m.change(func(p *Progress) { p.Total = total }) }
+
+// there adds what needs not be fetched.
+func (m *meter) there(stored int64) { m.change(func(p *Progress) { p.Have += stored }) }
+
+// kept adds a frame that arrived. Frames that were made anew may be larger in sum than planned.
+func (m *meter) kept(kind pack.Kind, stored int64) {
+	m.change(func(p *Progress) {
+		p.Wire += stored
+		if kind == pack.Data {
+			p.Sent = min(p.Sent+stored, p.Total-p.Have)
+		}
+	})
 }
 
-// sent adds a frame that arrived. Frames that were made anew may be larger in sum than planned.
-func (m *meter) sent(stored int64) {
+// wasted adds a frame that was not kept.
+func (m *meter) wasted(stored int64) { m.change(func(p *Progress) { p.Wire += stored }) }
+
+// end says that everything is there: where parts were sent, less than planned had to come.
+func (m *meter) end() { m.change(func(p *Progress) { p.Have = p.Total - p.Sent }) }
+
+// report names the source that is asked.
+func (m *meter) report(source string) { m.change(func(p *Progress) { p.Source = source }) }
+
+// change tells under the lock, so that what is told never goes backwards.
+func (m *meter) change(fn func(*Progress)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.p.Sent = min(m.p.Sent+stored, m.p.Total-m.p.Have)
-}
-
-func (r *run) report(source string) {
-	r.mu.Lock()
-	if source != "" {
-		r.p.Source = source
-	}
-	p := r.p
-	r.mu.Unlock()
-	if r.o.Progress != nil {
-		r.o.Progress(p)
+	fn(&m.p)
+	if m.tell != nil {
+		m.tell(m.p)
 	}
 }

@@ -16,7 +16,7 @@ import (
 // job is a frame of the disk's table and the chunks of it that are missing.
 type job struct {
 	frame manifest.Frame
-	want  []chunk.ID
+	want  []chunk.Ref // in the frame's order
 }
 
 // plan is a queue of jobs in a file that has no name: it may be longer than memory.
@@ -49,12 +49,17 @@ func (p *plan) add(j job) error {
 		b = append(b, c.ID[:]...)
 		b = binary.LittleEndian.AppendUint32(b, c.Length)
 	}
-	for _, id := range j.want {
-		b = append(b, id[:]...)
+	for i, next := 0, 0; next < len(j.want); i++ {
+		if j.frame.Chunks[i] == j.want[next] {
+			b = binary.LittleEndian.AppendUint16(b, uint16(i))
+			next++
+		}
 	}
 	p.jobs++
-	_, err := p.w.Write(b)
-	return err
+	if _, err := p.w.Write(b); err != nil {
+		return fmt.Errorf("plan of a copy: %w", err)
+	}
+	return nil
 }
 
 // read calls fn for each job in order.
@@ -86,7 +91,7 @@ func readJob(r io.Reader) (job, error) {
 	n := head[digest.Size:]
 	j := job{frame: manifest.Frame{ID: chunk.ID(head[:digest.Size]), Stored: binary.LittleEndian.Uint32(n)}}
 	chunks, want := binary.LittleEndian.Uint32(n[4:]), binary.LittleEndian.Uint32(n[8:])
-	b := make([]byte, int(chunks)*(digest.Size+4)+int(want)*digest.Size)
+	b := make([]byte, int(chunks)*(digest.Size+4)+int(want)*2)
 	if _, err := io.ReadFull(r, b); err != nil {
 		return job{}, err
 	}
@@ -95,8 +100,8 @@ func readJob(r io.Reader) (job, error) {
 		b = b[digest.Size+4:]
 	}
 	for range want {
-		j.want = append(j.want, chunk.ID(b[:digest.Size]))
-		b = b[digest.Size:]
+		j.want = append(j.want, j.frame.Chunks[binary.LittleEndian.Uint16(b)])
+		b = b[2:]
 	}
 	return j, nil
 }

@@ -3,7 +3,12 @@ package replicate
 import (
 	"context"
 	"sync"
+	"time"
 )
+
+// maxBack is how many batches that came back may wait before no fresh ones are dealt out: a source that
+// lacks much gives batches back faster than others take them.
+const maxBack = 16
 
 // queue hands batches from the plan to the workers. A batch that a worker gives back waits for a
 // worker that can do it.
@@ -12,7 +17,7 @@ type queue struct {
 	over  chan struct{} // closed when everything is done
 
 	// Guarded by mu. open counts batches put and not done; changed is closed and replaced
-	// when back grows.
+	// when back changes.
 	mu      sync.Mutex
 	back    []*batch
 	open    int
@@ -26,15 +31,34 @@ func newQueue() *queue {
 
 // put waits until a worker takes the batch.
 func (q *queue) put(ctx context.Context, b *batch) error {
-	q.mu.Lock()
-	q.open++
-	q.mu.Unlock()
+	for {
+		ok, changed := q.admit()
+		if ok {
+			break
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 	select {
 	case q.fresh <- b:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// admit counts a fresh batch, unless too many are back.
+func (q *queue) admit() (bool, <-chan struct{}) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.back) >= maxBack {
+		return false, q.changed
+	}
+	q.open++
+	return true, nil
 }
 
 // take returns a batch that can accepts, or nil when everything is done.
@@ -62,22 +86,30 @@ func (q *queue) returned(can func(*batch) bool) (*batch, <-chan struct{}) {
 	for i, b := range q.back {
 		if can(b) {
 			q.back = append(q.back[:i], q.back[i+1:]...)
+			q.signal()
 			return b, nil
 		}
 	}
 	return nil, q.changed
 }
 
-// find returns a waiting batch for which is holds.
-func (q *queue) find(is func(*batch) bool) *batch {
+// signal wakes whoever waits for back to change. q.mu is held.
+func (q *queue) signal() {
+	close(q.changed)
+	q.changed = make(chan struct{})
+}
+
+// stuck returns a chunk of a waiting batch that nobody can serve. Batches that wait are changed by
+// nobody, so serves may read them.
+func (q *queue) stuck(serves func(*batch) bool) (what string, ok bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, b := range q.back {
-		if is(b) {
-			return b
+		if !serves(b) {
+			return b.String(), true
 		}
 	}
-	return nil
+	return "", false
 }
 
 // again gives a batch back.
@@ -85,8 +117,7 @@ func (q *queue) again(b *batch) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.back = append(q.back, b)
-	close(q.changed)
-	q.changed = make(chan struct{})
+	q.signal()
 }
 
 // seal says that no fresh batch will come.
@@ -111,4 +142,27 @@ func (q *queue) finish() {
 	if q.sealed && q.open == 0 {
 		close(q.over)
 	}
+}
+
+// finished says whether everything is done.
+func (q *queue) finished() bool {
+	select {
+	case <-q.over:
+		return true
+	default:
+		return false
+	}
+}
+
+// rest waits for d, or less where everything is done meanwhile.
+func (q *queue) rest(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-q.over:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
 }

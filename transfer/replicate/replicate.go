@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"loggia/transfer/buffer"
 	"loggia/transfer/chunk"
@@ -16,9 +17,9 @@ import (
 type Source interface {
 	// Name says for people where the bytes come from.
 	Name() string
-	// Fetch asks for chunks and calls fn for each frame that arrives, in any order; bytes and
-	// refs are valid until fn returns. A chunk asked for comes in one frame at least, or its
-	// id is returned as missing.
+	// Fetch asks for chunks and calls fn for each frame that arrives, in any order, one at a time;
+	// bytes and refs are valid until fn returns. A chunk asked for comes in one frame at least, or
+	// its id is returned as missing. An error of fn ends it, and so does ctx, soon.
 	Fetch(ctx context.Context, want []chunk.ID, fn func(stored []byte, refs []chunk.Ref) error) (missing []chunk.ID, err error)
 }
 
@@ -39,21 +40,27 @@ type Identity struct {
 
 // Options says what is copied and how.
 type Options struct {
-	Disk     Identity
-	Base     Identity // a disk that is whole in the target already: its equal parts are passed over
-	Sources  []Source // nearest first; at least one
-	Streams  int      // requests at once to each source, default 3
-	TempDir  string   // for the plan
-	Pool     *buffer.Pool
-	Decoder  *codec.Decoder
+	Disk    Identity
+	Base    Identity // a disk that is whole in the target already: its equal parts are passed over
+	Sources []Source // nearest first; at least one
+	Streams int      // requests at once to each source, default 3
+	TempDir string   // for the plan
+	// Pool lends the memory for unpacking, 1 MiB for the whole run and before anything else is asked
+	// for: sources may use the same pool.
+	Pool    *buffer.Pool
+	Decoder *codec.Decoder
+	Stall   time.Duration // how long a source may send nothing before it counts as failed, default 1 min
+	// Progress is told often, by one goroutine at a time, and must be quick.
 	Progress func(Progress)
 }
 
-// Progress is how far the copy is, in stored bytes.
+// Progress is how far the copy is, in stored bytes. Numbers never fall, and at the end Have and Sent
+// make Total.
 type Progress struct {
-	Total  int64 // of all frames that hold the disk's chunks
-	Have   int64 // of these, already there
+	Total  int64 // of all frames that hold the disk's chunks, counted in every span that lists them
+	Have   int64 // of these, what needs not be fetched
 	Sent   int64 // fetched and kept
+	Wire   int64 // frames that arrived, those of tree nodes too
 	Source string
 }
 
@@ -75,7 +82,16 @@ func Run(ctx context.Context, target Target, o Options) error {
 	if o.Streams < 1 {
 		o.Streams = 3
 	}
-	r := &run{target: target, o: o, sources: newPlaces(o.Sources)}
+	if o.Stall <= 0 {
+		o.Stall = defaultStall
+	}
+	mem, err := o.Pool.Get(ctx, unpackRoom)
+	if err != nil {
+		return fmt.Errorf("memory to unpack in: %w", err)
+	}
+	defer mem.Release()
+	r := &run{target: target, o: o, sources: newPlaces(o.Sources), unpacking: make(chan []byte, 1), meter: meter{tell: o.Progress}}
+	r.unpacking <- mem.Bytes()
 	p, err := newPlan(o.TempDir)
 	if err != nil {
 		return err
@@ -84,18 +100,19 @@ func Run(ctx context.Context, target Target, o Options) error {
 	if err := r.survey(ctx, p); err != nil {
 		return fmt.Errorf("compare trees: %w", err)
 	}
-	r.report("")
 	if err := r.fetchAll(ctx, p); err != nil {
 		return fmt.Errorf("fetch chunks: %w", err)
 	}
+	r.end()
 	return nil
 }
 
 // run is one copy under way.
 type run struct {
-	target  Target
-	o       Options
-	sources *places
+	target    Target
+	o         Options
+	sources   *places
+	unpacking chan []byte // holds the memory to unpack in, while nobody does
 
 	meter
 }

@@ -30,6 +30,7 @@ func (r *run) survey(ctx context.Context, p *plan) error {
 	if err != nil {
 		return err
 	}
+	r.begin(table.Stored)
 	base, err := r.base(ctx, get, root)
 	if err != nil {
 		return err
@@ -52,7 +53,7 @@ func (r *run) survey(ctx context.Context, p *plan) error {
 			return err
 		}
 		if same {
-			r.plan(table.Bytes, true)
+			r.there(table.Bytes)
 			continue
 		}
 		if batch = append(batch, pair{leaf, table}); len(batch) == aheadLeaves {
@@ -103,7 +104,6 @@ func (s *surveyor) spans(ctx context.Context, batch []pair) error {
 			return err
 		}
 	}
-	s.r.report("")
 	return nil
 }
 
@@ -114,7 +114,8 @@ func (s *surveyor) span(leaf *manifest.Leaf, table *manifest.TableLeaf) error {
 		mine[ref.ID] = true
 	}
 	for _, f := range table.Frames {
-		var want []chunk.ID
+		var want []chunk.Ref
+		var plain int64 // of want
 		for _, c := range f.Chunks {
 			if !mine[c.ID] {
 				continue
@@ -125,10 +126,11 @@ func (s *surveyor) span(leaf *manifest.Leaf, table *manifest.TableLeaf) error {
 				return err
 			}
 			if missing {
-				want = append(want, c.ID)
+				want = append(want, c)
+				plain += int64(c.Length)
 			}
 		}
-		s.r.meter.plan(int64(f.Stored), len(want) == 0)
+		s.r.there(int64(f.Stored) - int64(f.Stored)*plain/f.Plain())
 		if len(want) == 0 {
 			continue
 		}

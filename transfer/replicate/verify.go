@@ -3,48 +3,70 @@ package replicate
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"loggia/transfer/chunk"
 	"loggia/transfer/frame"
-	"loggia/transfer/pack"
+	"loggia/transfer/manifest"
 )
 
 // vouched are frames that the disk's committed table lists: their id alone says what they hold.
 type vouched map[chunk.ID][]chunk.Ref
 
-// accept checks one frame and gives it to the target. It returns the chunks that it holds.
-func (r *run) accept(ctx context.Context, kind pack.Kind, stored []byte, refs []chunk.Ref, known vouched, each func(ref chunk.Ref, data []byte)) ([]chunk.Ref, error) {
+// accept checks one frame and gives it to the target. A frame of which nothing is wanted is passed over:
+// what nobody asked for is not kept.
+func (r *run) accept(ctx context.Context, stored []byte, refs []chunk.Ref, d delivery) error {
 	head, err := frame.ParseHeader(stored)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrLied, err)
-	}
-	id := frame.ID(stored)
-	if listed, ok := known[id]; ok && each == nil {
-		return listed, r.target.Add(ctx, kind, stored, id, head.Plain, listed)
-	}
-	if err := r.unpack(ctx, stored, int(head.Plain), refs, each); err != nil {
-		return nil, err
-	}
-	return refs, r.target.Add(ctx, kind, stored, id, head.Plain, refs)
-}
-
-// unpack hashes every chunk of a frame that no table vouches for.
-func (r *run) unpack(ctx context.Context, stored []byte, size int, refs []chunk.Ref, each func(ref chunk.Ref, data []byte)) error {
-	buf, err := r.o.Pool.Get(ctx, size)
-	if err != nil {
-		return err
-	}
-	defer buf.Release()
-	plain, err := frame.Decode(buf.Bytes()[:0], stored, r.o.Decoder)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLied, err)
 	}
-	if len(refs) == 0 {
-		return fmt.Errorf("%w: a frame without chunks", ErrLied)
+	id := frame.ID(stored)
+	listed, known := d.known[id]
+	if known {
+		refs = listed
+	}
+	if !slices.ContainsFunc(refs, func(ref chunk.Ref) bool { return d.left[ref.ID] }) {
+		r.wasted(int64(len(stored)))
+		return nil
+	}
+	if !known {
+		if err := r.unpack(ctx, stored, refs, d.each); err != nil {
+			return err
+		}
+	}
+	if err := r.target.Add(ctx, d.kind, stored, id, head.Plain, refs); err != nil {
+		return fmt.Errorf("keep a frame: %w", err)
 	}
 	for _, ref := range refs {
-		if int64(ref.Length) > int64(len(plain)) {
-			return fmt.Errorf("%w: a frame is shorter than its chunks", ErrLied)
+		delete(d.left, ref.ID)
+	}
+	r.kept(d.kind, int64(len(stored)))
+	return nil
+}
+
+// unpackRoom is the memory that a run unpacks frames in, in bytes: one frame at a time. No publisher of
+// ours makes frames that need more; for those that do the memory is not the pool's.
+const unpackRoom = 1 << 20
+
+// unpack hashes every chunk of a frame that no table vouches for.
+func (r *run) unpack(ctx context.Context, stored []byte, refs []chunk.Ref, each func(ref chunk.Ref, data []byte)) error {
+	if len(refs) > manifest.MaxFrameChunks {
+		return fmt.Errorf("%w: a frame of %d chunks", ErrLied, len(refs))
+	}
+	var room []byte
+	select {
+	case room = <-r.unpacking:
+		defer func() { r.unpacking <- room }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	plain, err := frame.Decode(room[:0], stored, r.o.Decoder)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrLied, err)
+	}
+	for _, ref := range refs {
+		if ref.Length == 0 || int64(ref.Length) > int64(len(plain)) {
+			return fmt.Errorf("%w: %d bytes of a frame cannot be a chunk of %d", ErrLied, len(plain), ref.Length)
 		}
 		data := plain[:ref.Length]
 		plain = plain[ref.Length:]

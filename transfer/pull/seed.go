@@ -1,0 +1,91 @@
+package pull
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"loggia/transfer/chunk"
+	"loggia/transfer/idset"
+	"loggia/transfer/manifest"
+)
+
+// takeSeed cuts the seed with the disk's parameters and writes the chunks that the disk has to their
+// first place. A chunk is hashed and written from the same bytes, so it is of no matter whether the
+// seed changes meanwhile.
+func (p *puller) takeSeed(ctx context.Context, nodes *spool) error {
+	first := idset.New(p.o.TempDir, idsInMemory)
+	defer first.Close()
+	err := manifest.Walk(ctx, nodes, p.root, func(n int64, leaf *manifest.Leaf) error {
+		at := n * p.root.Shape().Span
+		for _, e := range leaf.Entries {
+			if !e.Hole() {
+				if _, err := first.AddNew(e.ID, uint64(at)); err != nil {
+					return err
+				}
+			}
+			at += int64(e.Length)
+		}
+		return nil
+	})
+	if err == nil {
+		err = nodes.rewind()
+	}
+	if err != nil {
+		return refuse(err)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	for range p.o.Workers {
+		g.Go(func() error { return p.cutSeed(ctx, &next, first) })
+	}
+	return g.Wait()
+}
+
+// cutSeed takes spans of the seed until there are none left.
+func (p *puller) cutSeed(ctx context.Context, next *atomic.Int64, first *idset.Set) error {
+	params := p.root.Params
+	cut, err := chunk.NewCutter(params, make([]byte, params.BufferSize()+1<<20))
+	if err != nil {
+		return err
+	}
+	size, span := p.o.Seed.Size(), int64(params.Span)
+	for {
+		start := (next.Add(1) - 1) * span
+		if start >= size {
+			return nil
+		}
+		err := cut.Span(ctx, p.o.Seed, start, min(span, size-start), func(piece chunk.Piece, data []byte) error {
+			if piece.Hole {
+				return nil
+			}
+			return p.fromSeed(chunk.Hash(data), data, first)
+		})
+		if err != nil {
+			return fmt.Errorf("read seed: %w", err)
+		}
+		p.report()
+	}
+}
+
+// fromSeed writes a chunk, unless it is of no use or was written before.
+func (p *puller) fromSeed(id chunk.ID, data []byte, first *idset.Set) error {
+	at, ok, err := first.Get(id)
+	if err != nil || !ok {
+		return err
+	}
+	if _, ok, err := p.done.Get(id); err != nil || ok {
+		return err
+	}
+	if err := p.out.write(data, int64(at)); err != nil {
+		return err
+	}
+	// Another worker may have written the same bytes to the same place meanwhile.
+	if fresh, err := p.done.AddNew(id, at); err != nil || !fresh {
+		return err
+	}
+	p.seeded.Add(int64(len(data)))
+	return nil
+}

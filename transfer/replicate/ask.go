@@ -1,0 +1,54 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"loggia/transfer/chunk"
+	"loggia/transfer/pack"
+)
+
+// defaultStall is how long a source may send nothing.
+const defaultStall = time.Minute
+
+var errStalled = errors.New("source sends nothing")
+
+// delivery is what is done with the frames of one answer.
+type delivery struct {
+	kind  pack.Kind
+	left  map[chunk.ID]bool // what is wanted; what has come is deleted
+	known vouched
+	each  func(ref chunk.Ref, data []byte) // shown each verified chunk, where not nil
+}
+
+// ask sends one request and takes its answer in, of at most limit stored bytes. failed is the
+// source's fault, err is the target's or that of ctx.
+func (r *run) ask(ctx context.Context, i int, ids []chunk.ID, limit int64, d delivery) (failed, err error) {
+	watched, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watch := time.AfterFunc(r.o.Stall, func() { cancel(errStalled) })
+	defer watch.Stop()
+	left := limit
+	var own error // of the target
+	_, failed = r.o.Sources[i].Fetch(watched, ids, func(stored []byte, refs []chunk.Ref) error {
+		watch.Stop() // it is not the source's fault when the target is slow
+		defer watch.Reset(r.o.Stall)
+		if left -= int64(len(stored)); left < 0 {
+			return fmt.Errorf("%w: more than the %d bytes that the answer may have", ErrLied, limit)
+		}
+		err := r.accept(watched, stored, refs, d)
+		if err != nil && !errors.Is(err, ErrLied) {
+			own = err
+		}
+		return err
+	})
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case errors.Is(context.Cause(watched), errStalled):
+		return fmt.Errorf("%w for %s", errStalled, r.o.Stall), nil
+	}
+	return failed, own
+}
