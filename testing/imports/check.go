@@ -10,7 +10,7 @@ import (
 func check(all map[string]pkg) []string {
 	var faults []string
 	for _, p := range all {
-		if in(p.room(), tests) {
+		if forTests(p.room()) {
 			continue
 		}
 		for _, imported := range p.Imports {
@@ -20,7 +20,7 @@ func check(all map[string]pkg) []string {
 			if why := disowned(p, imported); why != "" {
 				faults = append(faults, fmt.Sprintf("%s imports %s: %s", p.room(), imported, why))
 			}
-			if in(imported, testOnly) {
+			if room, ok := strings.CutPrefix(imported, module); in(imported, testOnly) || ok && forTests(room) {
 				faults = append(faults, fmt.Sprintf("%s imports %s: it is for tests only", p.room(), imported))
 			}
 		}
@@ -38,7 +38,7 @@ func level(room string) int {
 // upward says what is wrong with an import's direction.
 func upward(p pkg, imported string) string {
 	room, ok := strings.CutPrefix(imported, module)
-	if !ok || in(room, tests) {
+	if !ok || forTests(room) {
 		return ""
 	}
 	from, to := level(p.room()), level(room)

@@ -76,6 +76,7 @@ func TestCheckFinds(t *testing.T) {
 		"own rule":         {"transfer/pack", "loggia/gallery", "content has no names"},
 		"testing":          {"gallery", "testing", "for tests only"},
 		"rig":              {"node", "loggia/testing/faults", "for tests only"},
+		"helper":           {"node", "loggia/blobstore/storetest", "for tests only"},
 		"a rig may":        {"testing/faults", "testing", ""},
 		"down":             {"node", "loggia/gallery", ""},
 	} {

@@ -1,5 +1,7 @@
 package imports
 
+import "strings"
+
 // layers are the top-level rooms from the outside in. A room imports only rooms that stand below
 // it; rooms of one line do not know each other.
 var layers = [][]string{
@@ -59,17 +61,14 @@ var bans = []ban{
 	{[]string{"diskformat"}, []string{"net", "os/exec"}, true, "images are hostile: only our bounded parsers look at them"},
 }
 
-// tests are the rooms that are never shipped.
-var tests = []string{"testing", "scripts", "blobstore/storetest"}
+// tests are the rooms that are never shipped. So are helpers of one package, which stand beside it
+// and are called after it: storetest, servetest.
+var tests = []string{"testing", "scripts"}
 
-// testOnly may be imported by tests and by the rooms above, never by shipped code.
-var testOnly = append([]string{"testing", "github.com/google/go-cmp"}, ours(tests)...)
-
-// ours turns rooms into import paths.
-func ours(rooms []string) []string {
-	paths := make([]string, len(rooms))
-	for i, r := range rooms {
-		paths[i] = module + r
-	}
-	return paths
+// forTests says whether a room is never shipped.
+func forTests(room string) bool {
+	return in(room, tests) || strings.HasSuffix(room, "test")
 }
+
+// testOnly are other packages that shipped code never imports.
+var testOnly = []string{"testing", "github.com/google/go-cmp"}

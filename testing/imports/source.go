@@ -21,7 +21,7 @@ var nameless = []string{"util", "utils", "common", "helpers", "helper", "misc"}
 func source(fset *token.FileSet, f *ast.File, room string) []string {
 	name := filepath.Base(fset.Position(f.Package).Filename)
 	s := scan{fset: fset, file: room + "/" + name, test: strings.HasSuffix(name, "_test.go")}
-	s.shipped = !s.test && !in(room, tests)
+	s.shipped = !s.test && !forTests(room)
 	s.pure = s.shipped && in(room, []string{"fsm", "gallery"})
 	s.time, s.virtual = imported(f, "time"), imported(f, "testing/synctest")
 	if slices.Contains(nameless, strings.TrimSuffix(strings.TrimSuffix(name, ".go"), "_test")) {
