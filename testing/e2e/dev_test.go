@@ -14,9 +14,9 @@ import (
 // cluster is a running cluster and somebody who may do everything in it.
 type cluster struct {
 	user
-	dir   string
-	vars  map[string]string // what the environment of clients holds
-	proc  *daemon           // of loggia dev
+	dir  string
+	vars map[string]string // what the environment of clients holds
+	proc *daemon           // of loggia dev
 }
 
 // develop starts `loggia dev` in its own directory.
