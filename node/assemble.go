@@ -104,7 +104,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 		Now: time.Now, Logger: n.log.With("component", "upkeep")})
 	n.background(map[string]func(context.Context) error{
 		"uploads": ups.Run, "stores": n.afterFounding(keeper.Run), "replication": n.afterFounding(loop.Run), "certificate": n.cred.Run,
-		"gossip": n.mingle, "founding": n.found, "hash": n.compare,
+		"gossip": n.mingle, "warm": n.keepWarm, "founding": n.found, "hash": n.compare,
 		"upkeep": func(ctx context.Context) error {
 			return n.raft.raft.Lead(ctx, func(ctx context.Context) error { return leader.Lead(upkeep.Since(ctx, time.Now())) })
 		},

@@ -68,7 +68,9 @@ func timings(rtt time.Duration, c *raft.Config) error {
 	beat := max(time.Second, 10*rtt)
 	c.HeartbeatTimeout, c.ElectionTimeout = beat, beat
 	c.LeaderLeaseTimeout = beat * 2 / 5
-	c.CommitTimeout = 100 * time.Millisecond
+	// How long a follower may wait to hear that an entry is committed: whoever writes through a
+	// follower waits for that, too, since they read their own write there.
+	c.CommitTimeout = 25 * time.Millisecond
 	if least := rtt + beat/5 + 100*time.Millisecond; c.LeaderLeaseTimeout < least {
 		return fmt.Errorf("rtt: %v: the leader's lease of %v would be below %v", rtt, c.LeaderLeaseTimeout, least)
 	}

@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -37,28 +38,66 @@ const (
 // StreamTransport speaks over connections that l hands out and dial makes.
 func StreamTransport(l net.Listener, dial Dialer) Transport {
 	return func(o Options) (raft.Transport, io.Closer, error) {
+		s := &stream{Listener: l, dial: dial, self: address(join(o.NodeID, o.Address)), spares: spares{conns: map[raft.ServerAddress][]net.Conn{}}}
+		find := provider{o.Addresses}
 		t := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-			Stream: &stream{Listener: l, dial: dial, self: address(join(o.NodeID, o.Address))}, MaxPool: connections, MaxRPCsInFlight: oneInFlight,
-			Timeout: appendTime, Logger: logbridge.HC(o.Logger), ServerAddressProvider: provider{o.Addresses},
+			Stream: s, MaxPool: connections, MaxRPCsInFlight: oneInFlight,
+			Timeout: appendTime, Logger: logbridge.HC(o.Logger), ServerAddressProvider: find,
 		})
-		return t, t, nil
+		return t, &streamTransport{NetworkTransport: t, stream: s, find: find}, nil
 	}
+}
+
+// streamTransport is raft's transport and the stream below it.
+type streamTransport struct {
+	*raft.NetworkTransport
+	stream *stream
+	find   provider
+}
+
+// Close ends the spare connections, too.
+func (t *streamTransport) Close() error {
+	return errors.Join(t.NetworkTransport.Close(), t.stream.spares.close())
+}
+
+// warm implements warmer.
+func (t *streamTransport) warm(ctx context.Context, id string) error {
+	a, err := t.find.ServerAddr(raft.ServerID(id))
+	if err != nil {
+		return err
+	}
+	for range t.stream.spares.lack(a) {
+		c, err := t.stream.connect(ctx, a)
+		if err != nil {
+			return err
+		}
+		t.stream.spares.put(a, c)
+	}
+	return nil
 }
 
 type stream struct {
 	net.Listener
-	dial Dialer
-	self address
+	dial   Dialer
+	self   address
+	spares spares
 }
 
 // Dial implements raft.StreamLayer.
 func (s *stream) Dial(a raft.ServerAddress, timeout time.Duration) (net.Conn, error) {
+	if c := s.spares.take(a); c != nil {
+		return c, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	return s.connect(ctx, a)
+}
+
+func (s *stream) connect(ctx context.Context, a raft.ServerAddress) (net.Conn, error) {
 	id, addr, ok := strings.Cut(string(a), "@")
 	if !ok {
 		return nil, fmt.Errorf("raft address %q names no node", a)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
 	return s.dial(ctx, addr, id)
 }
 

@@ -177,7 +177,7 @@ func (f *Front) pass(w http.ResponseWriter, r *http.Request, body []byte, next h
 		}
 		over()
 		select {
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(20 * time.Millisecond):
 		case <-ctx.Done():
 			return &gallery.Error{Kind: gallery.ErrNoLeader, Message: "the leader could not be reached in time; the write may or may not have taken effect", Err: err}
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -200,8 +201,12 @@ func (w *writer) until(began time.Time, planned bool) (time.Duration, error) {
 	since := began
 	for time.Since(began) < 30*time.Second {
 		ctx, cancel := context.WithTimeout(w.e.ctx, 12*time.Second)
+		at := time.Now()
 		ok, err := w.write(ctx)
 		cancel()
+		if os.Getenv("FAULT_TRACE") != "" {
+			fmt.Printf("      write at %s took %s: %v %v\n", at.Sub(began).Round(time.Millisecond), time.Since(at).Round(time.Millisecond), ok, err)
+		}
 		if err != nil && w.e.ctx.Err() != nil {
 			return 0, err
 		}
