@@ -1,0 +1,213 @@
+package replicate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"loggia/transfer/chunk"
+	"loggia/transfer/frame"
+)
+
+type pass func([]byte, []chunk.Ref) error
+
+// framed is an honest frame of some bytes, in some chunks.
+func framed(t testing.TB, plain []byte, lengths ...int) ([]byte, []chunk.Ref) {
+	t.Helper()
+	stored, _, err := frame.Encode(nil, plain, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var refs []chunk.Ref
+	for _, n := range lengths {
+		refs = append(refs, chunk.Ref{ID: chunk.Hash(plain[:n]), Length: uint32(n)})
+		plain = plain[n:]
+	}
+	return stored, refs
+}
+
+// lies are what a source may do to the n-th frame.
+func lies(t testing.TB) map[string]func(n int, stored []byte, refs []chunk.Ref, pass pass) error {
+	junk, junkRefs := framed(t, bytes.Repeat([]byte{7}, 1<<20), 1<<20)
+	return map[string]func(n int, stored []byte, refs []chunk.Ref, pass pass) error{
+		"another byte": func(n int, stored []byte, refs []chunk.Ref, pass pass) error {
+			b := bytes.Clone(stored)
+			b[len(b)-1-n%20] ^= 1
+			return pass(b, refs)
+		},
+		"no frame": func(_ int, _ []byte, refs []chunk.Ref, pass pass) error {
+			return pass([]byte("no frame at all, no"), refs)
+		},
+		"cut off": func(_ int, stored []byte, refs []chunk.Ref, pass pass) error {
+			return pass(stored[:len(stored)-1], refs)
+		},
+		"other chunks": func(_ int, stored []byte, refs []chunk.Ref, pass pass) error {
+			return pass(junk, refs)
+		},
+		"chunk without bytes": func(_ int, _ []byte, refs []chunk.Ref, pass pass) error {
+			stored, own := framed(t, []byte("abc"), 0, 3)
+			return pass(stored, append(own, refs...))
+		},
+		"longer than its chunks": func(_ int, stored []byte, refs []chunk.Ref, pass pass) error {
+			dec := testDecoder(t)
+			plain, err := frame.Decode(nil, stored, dec)
+			if err != nil {
+				return err
+			}
+			b, _, _ := frame.Encode(nil, append(plain, 1), nil)
+			return pass(b, refs)
+		},
+		"endless": func(_ int, stored []byte, refs []chunk.Ref, pass pass) error {
+			for {
+				if err := pass(junk, junkRefs); err != nil {
+					return err
+				}
+			}
+		},
+	}
+}
+
+func TestLiarsAreDropped(t *testing.T) {
+	w := newWorld(t, 16<<20)
+	for name, lie := range lies(t) {
+		t.Run(name, func(t *testing.T) {
+			honest := newHolder("honest", w.from, w.to)
+			for _, from := range []int{1, 6} {
+				liar := altered(newHolder("liar", w.from, w.to), func(n int, stored []byte, refs []chunk.Ref, p func([]byte, []chunk.Ref) error) error {
+					if n < from {
+						return p(stored, refs)
+					}
+					return lie(n, stored, refs, p)
+				})
+				v := w.to.View()
+				out := w.to.Writer(v)
+				err := Run(t.Context(), NewTarget(v, out), optionsFor(t, w.to, w.v2, &meterOf{t: t}, liar))
+				if !errors.Is(err, ErrLied) || !errors.Is(err, ErrNoSource) {
+					t.Fatalf("alone: %v, want ErrLied", err)
+				}
+				if ok, _ := out.Has(chunk.Hash(bytes.Repeat([]byte{7}, 1<<20))); ok {
+					t.Error("what nobody asked for was kept")
+				}
+				if err := Run(t.Context(), NewTarget(v, out), optionsFor(t, w.to, w.v2, &meterOf{t: t}, liar, honest)); err != nil {
+					t.Fatalf("with an honest source: %v", err)
+				}
+				if _, err := out.Finish(t.Context(), w.v2.Root, w.v2.Table, w.v2.Size); err != nil {
+					t.Fatal(err)
+				}
+				check(t, w, out)
+				out.Close()
+			}
+		})
+	}
+}
+
+// The frame table knows what a frame holds: what the source says of it is not looked at.
+func TestChunksOfKnownFramesAreTheTables(t *testing.T) {
+	w := newWorld(t, 16<<20)
+	liar := altered(newHolder("liar", w.from, w.to), func(n int, stored []byte, refs []chunk.Ref, p func([]byte, []chunk.Ref) error) error {
+		if err := p(stored, refs[:1]); !errors.Is(err, ErrLied) {
+			return err
+		}
+		return p(stored, refs) // nodes
+	})
+	if _, err := copyTo(t, w.to, w.v1, Identity{}, nil, liar); err == nil {
+		w.to.Check(w.v1, w.d1)
+	} else if !errors.Is(err, ErrLied) {
+		t.Fatal(err)
+	}
+}
+
+// failing is a source that fails or stalls instead of answering some requests.
+func failing(s Source, do func(ctx context.Context, n int) error) *source {
+	n := 0
+	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+		n++
+		if err := do(ctx, n); err != nil {
+			return nil, err
+		}
+		return s.Fetch(ctx, want, fn)
+	}}
+}
+
+func TestSourcesThatFailRest(t *testing.T) {
+	broke := errors.New("connection broke")
+	stall := func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	for name, c := range map[string]struct {
+		do   func(ctx context.Context, n int) error
+		want error
+	}{
+		"every second request": {do: func(_ context.Context, n int) error { return map[bool]error{true: broke}[n%2 == 1] }},
+		"three in a row":       {do: func(_ context.Context, n int) error { return map[bool]error{true: broke}[n > 3 && n < 7] }},
+		"for ever":             {do: func(_ context.Context, n int) error { return map[bool]error{true: broke}[n > 3] }, want: broke},
+		"from the begin":       {do: func(context.Context, int) error { return broke }, want: broke},
+		"stalls once": {do: func(ctx context.Context, n int) error {
+			if n == 4 {
+				return stall(ctx)
+			}
+			return nil
+		}},
+		"stalls for ever": {do: func(ctx context.Context, _ int) error { return stall(ctx) }, want: errStalled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 24<<20)
+				src := failing(newHolder("a", w.from, w.to), c.do)
+				v := w.to.View()
+				out := w.to.Writer(v)
+				o := optionsFor(t, w.to, w.v1, &meterOf{t: t}, src)
+				o.Streams = 1
+				err := Run(t.Context(), NewTarget(v, out), o)
+				if !errors.Is(err, c.want) || c.want != nil && !errors.Is(err, ErrNoSource) {
+					t.Errorf("got %v, want %v", err, c.want)
+				}
+			})
+		})
+	}
+}
+
+// A source that dies leaves its work to the others, also where several streams see it at once.
+func TestSourceDiesInTheMiddle(t *testing.T) {
+	for range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 48<<20)
+			at := 1 + w.r.IntN(60)
+			dying := altered(newHolder("dying", w.from, w.to), func(n int, stored []byte, refs []chunk.Ref, p func([]byte, []chunk.Ref) error) error {
+				if n > at {
+					return errors.New("connection broke")
+				}
+				return p(stored, refs)
+			})
+			if _, err := copyTo(t, w.to, w.v1, Identity{}, nil, dying, newHolder("b", w.from, w.to)); err != nil {
+				t.Fatal(err)
+			}
+			w.to.Check(w.v1, w.d1)
+		})
+	}
+}
+
+func TestCancelLeavesNothingBehind(t *testing.T) {
+	for range 5 {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 24<<20)
+			ctx, cancel := context.WithCancel(t.Context())
+			at := 1 + w.r.IntN(40)
+			h := altered(newHolder("a", w.from, w.to), func(n int, stored []byte, refs []chunk.Ref, p func([]byte, []chunk.Ref) error) error {
+				if n == at {
+					cancel()
+				}
+				return p(stored, refs)
+			})
+			v := w.to.View()
+			out := w.to.Writer(v)
+			defer out.Close()
+			if err := Run(ctx, NewTarget(v, out), optionsFor(t, w.to, w.v2, &meterOf{t: t}, h, h)); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want the context's error", err)
+			}
+		})
+	}
+}
