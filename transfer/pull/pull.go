@@ -114,32 +114,36 @@ func (p *puller) run(ctx context.Context) (err error) {
 		return fmt.Errorf("read manifest: %w", err)
 	}
 	defer stream.Close()
-	nodes := manifest.Getter(streamed{stream})
-	if p.root, err = manifest.Open(ctx, nodes, p.o.Root); err != nil {
+	if p.root, err = manifest.Open(ctx, streamed{stream}, p.o.Root); err != nil {
 		return refuse(err)
 	}
 	if p.out, err = openOutput(p.o.Out, p.o.Root, p.root.Length); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.out.close(err == nil)) }()
+	return p.fill(ctx, cancel, stream)
+}
+
+// fill writes the disk whose root was read from stream; cancel ends the stream.
+func (p *puller) fill(ctx context.Context, cancel func(), stream NodeReader) (err error) {
 	p.done = idset.New(p.o.TempDir, idsInMemory)
 	defer p.done.Close()
 	if p.dec, err = codec.NewDecoder(p.o.InFlight); err != nil {
 		return err
 	}
 	defer p.dec.Close()
-	if p.o.Seed != nil {
-		kept, err := newSpool(p.o.TempDir, stream)
-		if err != nil {
-			return err
-		}
-		defer kept.close()
-		if err := p.takeSeed(ctx, kept); err != nil {
-			return err
-		}
-		nodes = kept
+	if p.o.Seed == nil {
+		return p.pipeline(ctx, cancel, streamed{stream})
 	}
-	return p.pipeline(ctx, cancel, nodes)
+	kept, err := newSpool(p.o.TempDir, stream)
+	if err != nil {
+		return err
+	}
+	defer kept.close()
+	if err := p.takeSeed(ctx, kept); err != nil {
+		return err
+	}
+	return p.pipeline(ctx, cancel, kept)
 }
 
 // refuse gives an error of the manifest its kind.
