@@ -19,6 +19,13 @@ type fetcher struct {
 	left  map[chunk.ID]bool
 	waste int64 // stored bytes since something wanted came
 	plain []byte
+	runs  []run
+}
+
+// run is bytes of plain and where they go: neighbours in both, so that they are one write.
+type run struct {
+	lo, hi int
+	at     int64
 }
 
 // fetchJobs fetches what is missing until there is nothing more.
@@ -68,20 +75,50 @@ func (f *fetcher) place(stored []byte, refs []chunk.Ref) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrVerification, err)
 	}
-	f.plain = b // grown to what it needs, at most frame.MaxPlain
+	f.plain, f.runs = b, f.runs[:0] // plain has grown to what it needs, at most frame.MaxPlain
+	lo := 0
+	var came []chunk.ID
 	for _, ref := range refs {
-		if int64(ref.Length) > int64(len(b)) {
+		if int64(ref.Length) > int64(len(b)-lo) {
 			return fmt.Errorf("%w: frame is shorter than its chunks", ErrVerification)
 		}
-		data := b[:ref.Length]
-		b = b[ref.Length:]
-		if !f.left[ref.ID] {
-			continue
+		hi := lo + int(ref.Length)
+		if f.left[ref.ID] {
+			if ref.Length != f.job.length[ref.ID] || chunk.Hash(b[lo:hi]) != ref.ID {
+				return fmt.Errorf("%w: chunk %s is not what was asked for", ErrVerification, ref.ID.Short())
+			}
+			for _, at := range f.job.places[ref.ID] {
+				f.plan(run{lo, hi, at})
+			}
+			delete(f.left, ref.ID)
+			came = append(came, ref.ID)
 		}
-		if ref.Length != f.job.length[ref.ID] || chunk.Hash(data) != ref.ID {
-			return fmt.Errorf("%w: chunk %s is not what was asked for", ErrVerification, ref.ID.Short())
+		lo = hi
+	}
+	return f.write(came)
+}
+
+// plan adds a run to those that will be written, or to its neighbour.
+func (f *fetcher) plan(r run) {
+	if n := len(f.runs); n > 0 {
+		if l := &f.runs[n-1]; l.hi == r.lo && l.at+int64(l.hi-l.lo) == r.at {
+			l.hi = r.hi
+			return
 		}
-		if err := f.put(ref.ID, data); err != nil {
+	}
+	f.runs = append(f.runs, r)
+}
+
+// write writes the runs, which hold the chunks that came, all verified.
+func (f *fetcher) write(came []chunk.ID) error {
+	for _, r := range f.runs {
+		if err := f.out.write(f.plain[r.lo:r.hi], r.at); err != nil {
+			return err
+		}
+		f.fetched.Add(int64(r.hi - r.lo))
+	}
+	for _, id := range came {
+		if err := f.done.Add(id, uint64(f.job.places[id][0])); err != nil {
 			return err
 		}
 	}
@@ -95,17 +132,4 @@ func (f *fetcher) useful(refs []chunk.Ref) bool {
 		}
 	}
 	return false
-}
-
-// put writes a verified chunk wherever it belongs.
-func (f *fetcher) put(id chunk.ID, data []byte) error {
-	places := f.job.places[id]
-	for _, at := range places {
-		if err := f.out.write(data, at); err != nil {
-			return err
-		}
-	}
-	f.fetched.Add(int64(len(data)) * int64(len(places)))
-	delete(f.left, id)
-	return f.done.Add(id, uint64(places[0]))
 }

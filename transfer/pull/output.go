@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"loggia/transfer/chunk"
 )
@@ -19,6 +20,8 @@ type output struct {
 	partial string
 	used    bool // there were bytes in it before, right ones or wrong ones
 	mode    fs.FileMode
+
+	turn sync.Mutex // held while writing
 }
 
 // openOutput opens what to write. The unfinished file's name is made of the root, so that an earlier
@@ -79,7 +82,11 @@ func openDevice(name string, size int64) (*output, error) {
 	return &output{file: f, used: true}, nil
 }
 
+// write is called by many goroutines. The kernel lets one write to a file at a time, and the others
+// spin: here they leave the processor.
 func (o *output) write(b []byte, at int64) error {
+	o.turn.Lock()
+	defer o.turn.Unlock()
 	if _, err := o.file.WriteAt(b, at); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}

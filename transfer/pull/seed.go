@@ -51,41 +51,66 @@ func (p *puller) cutSeed(ctx context.Context, next *atomic.Int64, first *idset.S
 	if err != nil {
 		return err
 	}
+	w := &joined{out: p.out, buf: make([]byte, 0, max(joinedSize, int(params.Max)))}
 	size, span := p.o.Seed.Size(), int64(params.Span)
 	for {
 		start := (next.Add(1) - 1) * span
 		if start >= size {
-			return nil
+			return w.flush()
 		}
 		err := cut.Span(ctx, p.o.Seed, start, min(span, size-start), func(piece chunk.Piece, data []byte) error {
 			if piece.Hole {
 				return nil
 			}
-			return p.fromSeed(chunk.Hash(data), data, first)
+			return p.fromSeed(chunk.Hash(data), data, first, w)
 		})
 		if err != nil {
-			return fmt.Errorf("read seed: %w", err)
+			return fmt.Errorf("take from seed: %w", err)
 		}
 		p.report()
 	}
 }
 
 // fromSeed writes a chunk, unless it is of no use or was written before.
-func (p *puller) fromSeed(id chunk.ID, data []byte, first *idset.Set) error {
+func (p *puller) fromSeed(id chunk.ID, data []byte, first *idset.Set, w *joined) error {
 	at, ok, err := first.Get(id)
 	if err != nil || !ok {
 		return err
 	}
-	if _, ok, err := p.done.Get(id); err != nil || ok {
-		return err
-	}
-	if err := p.out.write(data, int64(at)); err != nil {
-		return err
-	}
-	// Another worker may have written the same bytes to the same place meanwhile.
 	if fresh, err := p.done.AddNew(id, at); err != nil || !fresh {
 		return err
 	}
 	p.seeded.Add(int64(len(data)))
+	return w.write(data, int64(at))
+}
+
+// joinedSize is the most bytes that are written at once.
+const joinedSize = 512 << 10
+
+// joined makes one write of chunks that are neighbours in the disk. It is for one goroutine.
+type joined struct {
+	out *output
+	buf []byte
+	at  int64
+}
+
+// write copies b, which is no longer than the buffer.
+func (j *joined) write(b []byte, at int64) error {
+	if at != j.at+int64(len(j.buf)) || len(j.buf)+len(b) > cap(j.buf) {
+		if err := j.flush(); err != nil {
+			return err
+		}
+		j.at = at
+	}
+	j.buf = append(j.buf, b...)
 	return nil
+}
+
+func (j *joined) flush() error {
+	b := j.buf
+	j.buf = j.buf[:0]
+	if len(b) == 0 {
+		return nil
+	}
+	return j.out.write(b, j.at)
 }
