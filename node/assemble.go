@@ -76,9 +76,6 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	settled := reads.New(n.id.Node, n.raft, n.peers, time.Now)
 	svc := service.New(service.Options{State: n.m.View, Log: n.reports, Settle: settled.Settle, Now: time.Now,
 		Cluster: group{r: n.raft, gossip: n.gossip, ca: n.caHash()}})
-	keeper := stores.New(stores.Options{Region: n.id.Region, Stores: n.opts.Stores, State: n.m.View, Reports: n.reports, Metrics: counted,
-		Ready: func(id gallery.StoreID, s blobstore.Store) { store.Add(id, s) }, Now: time.Now, Log: n.log.With("component", "stores")})
-	n.serving = keeper.Faults
 
 	ups := uploads.New(uploads.Options{Self: n.id.Node, Region: n.id.Region, State: n.m.View, Reports: n.reports, Depot: store, Find: svc.Find,
 		Pool: mem.packs, Scratch: mem.scratch, Decoder: mem.dec, Encoder: mem.enc, TempDir: n.dir.Temp(), Now: time.Now, Log: n.log.With("component", "uploads")})
@@ -91,19 +88,22 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	loop := replication.New(replication.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Reports: n.reports,
 		Sources: finder, Depot: store, Live: registry, Pool: mem.packs, Scratch: mem.scratch, Decoder: mem.dec, Encoder: mem.enc,
 		TempDir: n.dir.Temp(), Holding: func() bool { return ups.Active() > 0 }, Now: time.Now, Log: n.log.With("component", "replication")})
+	keeper := stores.New(stores.Options{Region: n.id.Region, Stores: n.opts.Stores, State: n.m.View, Reports: n.reports, Metrics: counted,
+		Ready: func(id gallery.StoreID, s blobstore.Store) { store.Add(id, s); loop.Poke() }, Now: time.Now, Log: n.log.With("component", "stores")})
+	n.serving, n.caughtUp = keeper.Faults, settled.CaughtUp
 	board := status.New(status.Options{Self: n.id.Node, Region: n.id.Region, Version: local.Version, Watched: n.m.Watched, State: n.m.View,
 		Metadata: svc, Leader: n.raft.Leader, Own: func() []peer.Live { return ownLive(registry) }, Peers: n.peers, Ready: n.Ready, Now: time.Now})
 
 	door := &joining.Door{Propose: n.reports.Propose, Authority: n.cred.Authority, Identity: n.id, Now: time.Now, Log: n.log,
 		Seat: func(id gallery.TokenID) gallery.Seat { return seatOf(n.m.View(), id) }}
-	n.front = front.New(front.Options{Self: n.id.Node, Region: n.id.Region, Leader: n.raft, Peers: n.peers, Service: svc, Status: board,
+	n.front = front.New(front.Options{Self: n.id.Node, Region: n.id.Region, Leader: n.raft, Peers: n.peers, Service: svc, CaughtUp: settled.CaughtUp, Status: board,
 		Uploads: ups, Disks: reader, Metrics: promhttp.HandlerFor(n.reg, promhttp.HandlerOpts{}), Join: door, Log: n.log.With("component", "api")})
 	n.serve(peer.Handler(&peerService{n: n, reader: reader, live: registry}, peerOf, n.log.With("component", "peers")))
 
 	leader := upkeep.New(upkeep.Options{Self: n.id.Node, Watched: n.m.Watched, Log: n.reports, Raft: seats{n.raft}, Lease: replication.Lease,
 		Now: time.Now, Logger: n.log.With("component", "upkeep")})
 	n.background(map[string]func(context.Context) error{
-		"uploads": ups.Run, "stores": n.afterFounding(keeper.Run), "replication": n.afterFounding(loop.Run), "certificate": n.cred.Run,
+		"uploads": ups.Run, "stores": n.afterFounding(keeper.Run), "catching up": n.afterFounding(settled.CatchUp), "replication": n.afterFounding(loop.Run), "certificate": n.cred.Run,
 		"gossip": n.mingle, "warm": n.keepWarm, "founding": n.found, "hash": n.compare,
 		"upkeep": func(ctx context.Context) error {
 			return n.raft.raft.Lead(ctx, func(ctx context.Context) error { return leader.Lead(upkeep.Since(ctx, time.Now())) })

@@ -47,6 +47,8 @@ type Node struct {
 	reg     *prometheus.Registry
 	front   *front.Front
 	serving func() map[string]string // stores that are not in service, and why
+
+	caughtUp func() bool
 }
 
 // Start brings a node up: it founds or joins its cluster where it has not before. When Start
@@ -251,6 +253,9 @@ func (n *Node) Ready() error {
 	}
 	if _, ok := n.raft.Leader(); !ok {
 		return errors.New("no leader is known")
+	}
+	if !n.caughtUp() {
+		return errors.New("this node is catching up with the cluster")
 	}
 	for name, why := range n.serving() {
 		return fmt.Errorf("store %s is not in service: %s", name, why)

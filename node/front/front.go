@@ -44,12 +44,15 @@ type Options struct {
 		manage.Service
 		authn.Verifier
 	}
-	Status  status.Service
-	Uploads data.Uploads
-	Disks   data.Disks
-	Metrics http.Handler
-	Join    http.Handler // POST /v1/join: guarded by its own token
-	Log     *slog.Logger
+	// CaughtUp says whether the state is good enough to answer from: right after a start it lacks
+	// what the log has not told it yet.
+	CaughtUp func() bool
+	Status   status.Service
+	Uploads  data.Uploads
+	Disks    data.Disks
+	Metrics  http.Handler
+	Join     http.Handler // POST /v1/join: guarded by its own token
+	Log      *slog.Logger
 }
 
 // Front is safe for use by many goroutines.
@@ -80,13 +83,25 @@ func New(o Options) *Front {
 	outer.Handle("GET /livez", health)
 	outer.Handle("GET /readyz", health)
 	outer.Handle("POST /v1/join", f.forward(o.Join))
-	outer.Handle("/", guarded)
+	outer.Handle("/", f.current(guarded))
 	f.clients = outer
 	return f
 }
 
 // Clients serves people and programs.
 func (f *Front) Clients() http.Handler { return f.clients }
+
+// current refuses while this node is catching up: a token or an upload that it has not heard of yet
+// may well exist.
+func (f *Front) current(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !f.o.CaughtUp() {
+			respond.Error(f.o.Log, w, r, &gallery.Error{Kind: gallery.ErrUnavailable, Message: "this node is catching up with the cluster; try again in a moment"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
 
 // regionHeader tells the leader where a forwarded request came in.
 const regionHeader = "Loggia-Region"

@@ -44,6 +44,7 @@ type Reads struct {
 
 	mu      sync.Mutex
 	settled time.Time // when the state was last known to be current
+	caught  bool      // it has been, once since the start
 }
 
 // New returns Reads.
@@ -75,6 +76,29 @@ func (r *Reads) Settle(ctx context.Context, consistency string) (age time.Durati
 	return 0, false, &gallery.Error{Kind: gallery.ErrInvalid, Field: "consistency", Message: "must be strong, default or stale"}
 }
 
+// alone is how long a node that finds no leader after its start waits before it answers from what
+// it has: its region may be cut off.
+const alone = 20 * time.Second
+
+// CatchUp brings the state up to date once after the start. Until it returns the node's state may be
+// of any age, and what it does not hold proves nothing.
+func (r *Reads) CatchUp(ctx context.Context) error {
+	bounded, cancel := context.WithTimeout(ctx, alone)
+	defer cancel()
+	_ = r.settle(bounded) // without a leader the node goes on with what it has
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.caught = ctx.Err() == nil
+	return nil
+}
+
+// CaughtUp says whether the state has been current since the start.
+func (r *Reads) CaughtUp() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.caught
+}
+
 func (r *Reads) age() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -89,6 +113,7 @@ func (r *Reads) settle(ctx context.Context) error {
 		if err == nil {
 			r.mu.Lock()
 			defer r.mu.Unlock()
+			r.caught = true
 			if began.After(r.settled) {
 				r.settled = began
 			}

@@ -132,11 +132,11 @@ func (l *Loop) end(j *job) {
 	l.mu.Lock()
 	delete(l.jobs, j.row.Key)
 	l.mu.Unlock()
-	l.poke()
+	l.Poke()
 }
 
-// poke makes the loop look again.
-func (l *Loop) poke() {
+// Poke makes the loop look again, as when a store has come into service.
+func (l *Loop) Poke() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
