@@ -41,17 +41,15 @@ demo: build ## publish, replicate, lose a region, pull: three daemons and real i
 
 bench: build ## throughput beside zstd and a plain copy
 	@scripts/setup.sh demo
-	@scripts/images.sh - v1 v2 v2b
+	@scripts/images.sh - v1 v2 v2b sparse
 	@$(GO) run ./testing/bench -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES)
 
 faults: build ## kill and cut things, many times each
 	@scripts/setup.sh demo
-	@scripts/images.sh - v1 v2 v2b sparse
 	@$(GO) run ./testing/faultlab -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES)
 
 faults-ci: build ## each kind of fault once
 	@scripts/setup.sh demo
-	@scripts/images.sh - v1 v2
 	@$(GO) run ./testing/faultlab -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES) -once
 
 lint: $(STATICCHECK) ## gofmt, vet, staticcheck, and the rules of the house

@@ -92,7 +92,7 @@ func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, name, o
 		return err
 	}
 	took := time.Since(started)
-	fmt.Fprintf(c.err, "%s: %s of data verified in %s: %s fetched (%s on the wire), %s from the seed, %s resumed\n", out, size(p.Total),
+	fmt.Fprintf(c.err, "%s: %s of data verified in %s: %s fetched (%s on the wire), %s at hand, %s resumed\n", out, size(p.Total),
 		took.Round(10*time.Millisecond), size(p.Fetched), size(p.Wire), size(p.Seeded), size(p.Resumed))
 	return nil
 }

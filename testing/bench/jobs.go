@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"loggia/testing/clusterlab"
+)
+
+const (
+	home = "home"
+	away = "away"
+	rest = "rest"
+)
+
+// result is one job's cost.
+type result struct {
+	wall   time.Duration
+	cpu    time.Duration // of the command and of all daemons
+	data   int64         // guest bytes that are no hole
+	link   int64         // bytes that crossed from home to away, by the kernel's counters
+	client int64         // peak RSS of the command, bytes
+	node   int64         // greatest peak RSS of the daemons so far, bytes
+}
+
+// bench runs all jobs once per repetition.
+type bench struct {
+	ctx         context.Context
+	loggia, dir string
+	images      string
+	store       string
+	c           *clusterlab.Cluster
+	order       []string
+	results     map[string][]result
+}
+
+func (b *bench) keep(job string, r result) {
+	if len(b.results[job]) == 0 {
+		b.order = append(b.order, job)
+	}
+	b.results[job] = append(b.results[job], r)
+	fmt.Printf("  %-34s %8s  %8s CPU  %9.1f MB on the link  RSS %d / %d MiB\n", job, r.wall.Round(10*time.Millisecond), r.cpu.Round(10*time.Millisecond), float64(r.link)/1e6, r.client>>20, r.node>>20)
+}
+
+func (b *bench) image(name string) string { return filepath.Join(b.images, name+".raw") }
+
+// allocated is what a sparse file occupies, in bytes.
+func allocated(path string) (int64, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	sys, ok := st.Sys().(*syscall.Stat_t)
+	if !ok {
+		return st.Size(), nil
+	}
+	return sys.Blocks * 512, nil
+}
+
+func (b *bench) repetition() (err error) {
+	if err := b.yardsticks(); err != nil {
+		return err
+	}
+	o := clusterlab.Options{Loggia: b.loggia, Dir: filepath.Join(b.dir, "cluster"), Regions: []string{home, away, rest}, Networks: true, LogLevel: "warn", S3: b.store}
+	if b.store != "" {
+		self, err := os.Executable()
+		if err != nil {
+			return err
+		}
+		o.S3Helper = []string{filepath.Join(filepath.Dir(self), "demo"), "s3"}
+	}
+	if b.c, err = clusterlab.New(b.ctx, o); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.c.Close()) }()
+	steps := []func() error{
+		func() error { return b.publish("v1", "1.0.0") },
+		func() error { return b.replicate("v1", "1.0.0") },
+		func() error { return b.pull("v1", "1.0.0", "") },
+		func() error { return b.publish("v2", "2.0.0") },
+		func() error { return b.replicate("v2", "2.0.0") },
+		func() error { return b.pull("v2", "2.0.0", "v1") },
+		func() error { return b.pull("v2", "2.0.0", "") },
+		func() error { return b.publish("v2b", "1.1.0") },
+		func() error { return b.replicate("v2b", "1.1.0") },
+		func() error { return b.publish("sparse", "3.0.0") },
+		func() error { return b.replicate("sparse", "3.0.0") },
+		func() error { return b.pull("sparse", "3.0.0", "") },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// yardsticks are what others do with the same file on the same machine.
+func (b *bench) yardsticks() error {
+	n, err := allocated(b.image("v1"))
+	if err != nil {
+		return err
+	}
+	copied := filepath.Join(b.dir, "plain")
+	for _, y := range []struct {
+		job  string
+		args []string
+	}{
+		{"zstd -1 v1", []string{"sh", "-c", `zstd -1 -q -c "$0" | cat >/dev/null`, b.image("v1")}},
+		{"plain copy v1", []string{"sh", "-c", `cp --sparse=always "$0" "$1" && sync "$1"`, b.image("v1"), copied}},
+	} {
+		began := time.Now()
+		cmd := exec.CommandContext(b.ctx, y.args[0], y.args[1:]...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", y.job, err, out)
+		}
+		b.keep(y.job, result{wall: time.Since(began), cpu: cmd.ProcessState.SystemTime() + cmd.ProcessState.UserTime(), data: n, client: clusterlab.MaxRSS(cmd)})
+	}
+	return os.Remove(copied)
+}
+
+// measure runs a command of a region and counts what it cost.
+func (b *bench) measure(job, image, region string, args ...string) error {
+	data, err := allocated(b.image(image))
+	if err != nil {
+		return err
+	}
+	before, err := b.daemons()
+	if err != nil {
+		return err
+	}
+	link := b.link()
+	cmd := b.c.CLI(b.ctx, region, args...)
+	began := time.Now()
+	out, err := cmd.CombinedOutput()
+	wall := time.Since(began)
+	if err != nil {
+		return fmt.Errorf("%s: %w\n%s", job, err, out)
+	}
+	after, err := b.daemons()
+	if err != nil {
+		return err
+	}
+	r := result{wall: wall, cpu: after - before + cmd.ProcessState.SystemTime() + cmd.ProcessState.UserTime(), data: data, link: b.link() - link, client: clusterlab.MaxRSS(cmd)}
+	for _, name := range []string{home, away, rest} {
+		rss, err := b.c.Node(name).PeakRSS()
+		if err != nil {
+			return err
+		}
+		r.node = max(r.node, rss)
+	}
+	b.keep(job, r)
+	return nil
+}
+
+func (b *bench) link() int64 {
+	t, err := b.c.Lab.Between(away, home)
+	if err != nil {
+		panic(err) // the lab is there as long as the bench is
+	}
+	return t.Received
+}
+
+// daemons is the CPU time that all daemons have used.
+func (b *bench) daemons() (time.Duration, error) {
+	var sum time.Duration
+	for _, name := range []string{home, away, rest} {
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", b.c.Node(name).PID()))
+		if err != nil {
+			return 0, err
+		}
+		fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
+		for _, f := range fields[11:13] { // utime and stime, in ticks of 10 ms
+			n, err := strconv.ParseInt(f, 10, 64)
+			if err != nil {
+				return 0, err
+			}
+			sum += time.Duration(n) * 10 * time.Millisecond
+		}
+	}
+	return sum, nil
+}
+
+func (b *bench) publish(image, number string) error {
+	return b.measure("publish "+image, image, home, "publish", b.image(image), "bench/image/"+number, "--wait", "local")
+}
+
+func (b *bench) replicate(image, number string) error {
+	name := "bench/image/" + number
+	if _, err := b.c.Run(b.ctx, io.Discard, home, "version", "update", name, "--regions", home+","+away); err != nil {
+		return err
+	}
+	return b.measure("replicate "+image, image, home, "wait", name)
+}
+
+// pull pulls in the other region, compares, and keeps v1 as a seed.
+func (b *bench) pull(image, number, seed string) error {
+	out := filepath.Join(b.dir, "pulled-"+image)
+	args := []string{"pull", "bench/image/" + number, "-o", out}
+	job := "pull " + image
+	if seed != "" {
+		args = append(args, "--seed", filepath.Join(b.dir, "pulled-"+seed))
+		job += " with " + seed + " at hand"
+	}
+	if err := b.measure(job, image, away, args...); err != nil {
+		return err
+	}
+	if msg, err := exec.CommandContext(b.ctx, "cmp", b.image(image), out).CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: what was pulled differs: %s", job, msg)
+	}
+	if image == "v1" {
+		return nil
+	}
+	return os.Remove(out)
+}
