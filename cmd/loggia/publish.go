@@ -205,14 +205,21 @@ func ignoreConflict[T any](_ T, err error) error {
 	return err
 }
 
-// newest names the version of the image with the highest number, if there is one.
+// maxBases is how many versions are named as a base where the user names none: a rebuild is like the
+// newest one, an upgrade in place like the one it began from.
+const maxBases = 3
+
+// newest names the versions of the image with the highest numbers, if there are any.
 func newest(ctx context.Context, cl *client.Client, v *v1.Version) ([]string, error) {
 	all, err := cl.Versions(ctx, v.Gallery, v.Image)
-	if err != nil || len(all.Value) == 0 {
+	if err != nil {
 		return nil, err
 	}
-	last := all.Value[len(all.Value)-1]
-	return []string{last.Gallery + "/" + last.Image + "/" + last.Name}, nil
+	var out []string
+	for _, old := range all.Value[max(0, len(all.Value)-maxBases):] {
+		out = append(out, old.Gallery+"/"+old.Image+"/"+old.Name)
+	}
+	return out, nil
 }
 
 // clientBuffers is the memory of the CLI's transfers, in bytes.
