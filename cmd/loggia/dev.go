@@ -28,7 +28,6 @@ type devOptions struct {
 	envFile string
 	port    int
 	level   string
-	fresh   bool
 }
 
 func (c *cli) devCommand() *cobra.Command {

@@ -29,7 +29,6 @@ type publishOptions struct {
 	sha256   bool
 	exclude  bool
 	fresh    bool
-	quiet    bool
 }
 
 func (c *cli) publishCommand() *cobra.Command {

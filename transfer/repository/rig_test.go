@@ -38,7 +38,6 @@ type watched struct {
 	blobstore.Store
 	mu   sync.Mutex
 	puts []string
-	gets int
 	fail func(key string) error // of Put
 }
 
