@@ -12,6 +12,7 @@ import (
 
 // TestLoss kills the home region of a version, with -9, and goes on without it.
 func TestLoss(t *testing.T) {
+	t.Parallel()
 	s := federate(t, []string{"a", "b", "c"}, nil)
 	dir := t.TempDir()
 	n := seed(t)
@@ -50,7 +51,7 @@ func TestLoss(t *testing.T) {
 		s.with("LOGGIA_ADDRESS="+s.address("a")+","+s.address("c")).ok(t, "version", "show", "g/i/2.0.0")
 	})
 	t.Run("the killed region catches up", func(t *testing.T) {
-		s.begin(t, "a")
+		s.begin("a")
 		s.ready(t, "a")
 		s.at("b").ok(t, "wait", "g/i/2.0.0", "--timeout", "60s")
 		out := filepath.Join(dir, "caught")
@@ -75,7 +76,7 @@ func planned(t *testing.T, s *servers) {
 	if next := s.leader(t, other); next == first {
 		t.Errorf("the stopped region %s still leads", next)
 	}
-	s.begin(t, first)
+	s.begin(first)
 	s.ready(t, first)
 }
 
@@ -101,8 +102,8 @@ func leaderless(t *testing.T, s *servers, dir, one, two string) {
 	if a := s.ask(t, "GET", s.address("c")+"/readyz", "", nil); a.status != 503 || !strings.Contains(a.body, "leader") {
 		t.Errorf("ready without a leader: %d %s", a.status, a.body)
 	}
-	s.begin(t, "a")
-	s.begin(t, "b")
+	s.begin("a")
+	s.begin("b")
 	s.ready(t, "a")
 	s.ready(t, "b")
 	s.at("c").ok(t, "gallery", "create", "together")

@@ -16,6 +16,7 @@ import (
 // servers is a cluster of separate processes, one `loggia server` a region.
 type servers struct {
 	cluster
+	t       *testing.T // the daemons run until it ends
 	regions []string
 	conf    map[string]string // region -> configuration file
 	daemons map[string]*daemon
@@ -36,7 +37,7 @@ func port(t *testing.T) string {
 // name another directory than the default for a region's store.
 func federate(t *testing.T, regions []string, store map[string]string) *servers {
 	t.Helper()
-	s := &servers{cluster: cluster{dir: t.TempDir(), vars: map[string]string{}}, regions: regions,
+	s := &servers{cluster: cluster{dir: t.TempDir(), vars: map[string]string{}}, t: t, regions: regions,
 		conf: map[string]string{}, daemons: map[string]*daemon{}}
 	for n, r := range regions {
 		if err := os.MkdirAll(s.home(r), 0o700); err != nil {
@@ -51,7 +52,7 @@ func federate(t *testing.T, regions []string, store map[string]string) *servers 
 			store = with(store, r, filepath.Join(s.home(r), "store"))
 		}
 		s.configure(t, r, how, store[r])
-		s.begin(t, r)
+		s.begin(r)
 		if n == 0 {
 			s.found(t, r)
 		}
@@ -84,9 +85,9 @@ func (s *servers) configure(t *testing.T, region, how, store string) {
 }
 
 // begin starts a region's daemon and does not wait.
-func (s *servers) begin(t *testing.T, region string) {
-	t.Helper()
-	s.daemons[region] = start(t, filepath.Join(s.home(region), "log"), "server", "--config", s.conf[region])
+func (s *servers) begin(region string) {
+	s.t.Helper()
+	s.daemons[region] = start(s.t, filepath.Join(s.home(region), "log"), "server", "--config", s.conf[region])
 }
 
 // found waits for the operator's token of a new cluster.
