@@ -155,7 +155,7 @@ func TestSourcesThatFailRest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := newWorld(t, 24<<20)
+				w := newWorld(t, 12<<20)
 				src := failing(newHolder("a", w.from, w.to), c.do)
 				v := w.to.View()
 				out := w.to.Writer(v)
@@ -172,10 +172,10 @@ func TestSourcesThatFailRest(t *testing.T) {
 
 // A source that dies leaves its work to the others, also where several streams see it at once.
 func TestSourceDiesInTheMiddle(t *testing.T) {
-	for range 3 {
+	for range 2 {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, 48<<20)
-			at := 1 + w.r.IntN(60)
+			w := newWorld(t, 24<<20)
+			at := 1 + w.r.IntN(30)
 			dying := altered(newHolder("dying", w.from, w.to), func(n int, stored []byte, refs []chunk.Ref, p func([]byte, []chunk.Ref) error) error {
 				if n > at {
 					return errors.New("connection broke")
@@ -191,11 +191,11 @@ func TestSourceDiesInTheMiddle(t *testing.T) {
 }
 
 func TestCancelLeavesNothingBehind(t *testing.T) {
-	for range 5 {
+	for range 3 {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t, 24<<20)
+			w := newWorld(t, 12<<20)
 			ctx, cancel := context.WithCancel(t.Context())
-			at := 1 + w.r.IntN(40)
+			at := 1 + w.r.IntN(10)
 			h := altered(newHolder("a", w.from, w.to), func(n int, stored []byte, refs []chunk.Ref, p func([]byte, []chunk.Ref) error) error {
 				if n == at {
 					cancel()
