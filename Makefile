@@ -16,10 +16,11 @@ LOGGIA_BIN := $(CURDIR)/$(BIN)/loggia
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(LOGGIA_TOOLS)/staticcheck-$(STATICCHECK_VERSION)
 
-FUZZTIME  ?= 20s
+FUZZTIME  ?= 10s
 FUZZTOTAL ?= 6m
+FUZZSEED  ?=
 
-.PHONY: help build test demo bench lint fuzz faults faults-ci clean
+.PHONY: help build test demo bench lint fuzz faults faults-ci tools clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -43,6 +44,7 @@ bench: build ## throughput beside zstd and a plain copy
 	@scripts/setup.sh demo
 	@scripts/images.sh - v1 v2 v2b sparse
 	@$(GO) run ./testing/bench -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES)
+	$(GO) test -run '^$$' -bench . -benchmem ./transfer/...
 
 faults: build ## kill and cut things, many times each
 	@scripts/setup.sh demo
@@ -58,14 +60,17 @@ lint: $(STATICCHECK) ## gofmt, vet, staticcheck, and the rules of the house
 	$(STATICCHECK) ./...
 	$(GO) test -count=1 ./testing/imports
 
+tools: $(STATICCHECK) ## install staticcheck and the S3 servers of the tests, which lint and test do too
+	@$(GO) run ./scripts/s3install
+
 $(STATICCHECK):
 	@echo "installing staticcheck $(STATICCHECK_VERSION) into $(LOGGIA_TOOLS)"
 	@mkdir -p $(LOGGIA_TOOLS)
 	@cd $(LOGGIA_TOOLS) && GOFLAGS= GOBIN=$(LOGGIA_TOOLS) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv $(LOGGIA_TOOLS)/staticcheck $@
 
-fuzz: ## the fuzz targets whose turn it is today (FUZZTIME each, FUZZTOTAL together)
-	@$(GO) run ./scripts/fuzz -time $(FUZZTIME) -total $(FUZZTOTAL)
+fuzz: ## the fuzz targets whose turn it is today (FUZZTIME each, FUZZTOTAL together; FUZZSEED: a date)
+	@$(GO) run ./scripts/fuzz -time $(FUZZTIME) -total $(FUZZTOTAL) -seed "$(FUZZSEED)"
 
 clean: ## remove what was built here
 	rm -rf $(BIN)
