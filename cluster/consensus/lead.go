@@ -2,6 +2,7 @@ package consensus
 
 import (
 	"context"
+	"sync"
 	"time"
 )
 
@@ -14,22 +15,20 @@ const (
 
 // Lead runs duties while this node leads, until ctx ends: each time it becomes leader, after the
 // term's first barrier, under a context that ends when leadership is lost. The next scope begins
-// only when the last has fully ended. Duties that fail while this node leads make it hand leadership over.
+// only when the last has fully ended. Duties that fail while this node leads make it hand leadership
+// over; where nobody takes it, they are begun anew.
 func (n *Node) Lead(ctx context.Context, duties func(context.Context) error) error {
 	for {
 		n.mu.Lock()
-		now, changed := n.lead, n.changed
+		now := n.lead
 		n.mu.Unlock()
-		if now.leading {
-			n.scope(ctx, now, duties)
+		if now.leading && n.scope(ctx, now, duties) {
+			continue
 		}
 		n.mu.Lock()
-		same := n.lead == now
-		if !same {
-			changed = nil
-		}
+		same, changed := n.lead == now, n.changed
 		n.mu.Unlock()
-		if changed == nil && ctx.Err() == nil {
+		if !same && ctx.Err() == nil {
 			continue
 		}
 		select {
@@ -42,44 +41,51 @@ func (n *Node) Lead(ctx context.Context, duties func(context.Context) error) err
 	}
 }
 
-// scope is one time of leading.
-func (n *Node) scope(ctx context.Context, since leadership, duties func(context.Context) error) {
+// scope is one time of leading. It says whether duties failed and are to be begun anew if this
+// node still leads.
+func (n *Node) scope(ctx context.Context, since leadership, duties func(context.Context) error) (again bool) {
 	ctx, cancel := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { n.endWith(ctx, since, cancel) })
+	defer watch.Wait()
 	defer cancel()
-	watching := make(chan struct{})
-	go func() { // ends with the scope
-		defer close(watching)
-		for {
-			n.mu.Lock()
-			lost, changed := n.lead.word != since.word, n.changed
-			n.mu.Unlock()
-			if lost {
-				cancel()
-			}
-			select {
-			case <-changed:
-			case <-n.ctx.Done():
-				cancel()
-				return
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	defer func() { cancel(); <-watching }()
 	err := n.wait(ctx, n.raft.Barrier(barrierTime))
 	if err == nil {
 		err = duties(ctx)
 	}
-	if err == nil || ctx.Err() != nil {
-		return
+	if err == nil || ctx.Err() != nil || !n.IsLeader() {
+		return false
 	}
 	n.o.Logger.Error("the leader's duties failed; leadership is handed over", "error", err)
 	if err := n.TransferLeadership(ctx); err != nil {
 		n.o.Logger.Warn("leadership was not handed over", "error", err)
 	}
+	rest := time.NewTimer(restTime)
+	defer rest.Stop()
 	select {
-	case <-time.After(restTime):
+	case <-rest.C:
+		return true
 	case <-ctx.Done():
+		return false
+	}
+}
+
+// endWith calls cancel when leadership since then is lost, and returns when ctx has ended.
+func (n *Node) endWith(ctx context.Context, since leadership, cancel func()) {
+	for {
+		n.mu.Lock()
+		lost, changed := n.lead.word != since.word, n.changed
+		n.mu.Unlock()
+		if lost {
+			cancel()
+		}
+		select {
+		case <-changed:
+		case <-n.ctx.Done():
+			cancel()
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }

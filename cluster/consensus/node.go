@@ -26,6 +26,7 @@ type Node struct {
 	work sync.WaitGroup
 
 	mu      sync.Mutex
+	closing bool // no work is begun any more
 	lead    leadership
 	changed chan struct{} // closed and replaced when who leads changes
 	rounds  rounds
@@ -68,7 +69,7 @@ func Open(_ context.Context, o Options) (*Node, error) {
 	n := &Node{o: o, stores: st, transport: closer, changed: make(chan struct{})}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.work.Go(func() { n.listen(notify) })
-	if n.raft, err = raft.NewRaft(conf, &fsm{o.Machine, o.OnFatal}, st, st, st.snapshots, t); err != nil {
+	if n.raft, err = raft.NewRaft(conf, &fsm{m: o.Machine, fatal: o.OnFatal}, st, st, st.snapshots, t); err != nil {
 		n.stop()
 		n.work.Wait()
 		return nil, errors.Join(fmt.Errorf("start raft: %w", err), closer.Close(), st.close())
@@ -117,6 +118,20 @@ func (n *Node) observe() {
 			}
 		}
 	})
+}
+
+// begin runs f, for whose end Close waits; false: the node is closing.
+func (n *Node) begin(f func()) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.beginLocked(f)
+}
+
+func (n *Node) beginLocked(f func()) bool {
+	if !n.closing {
+		n.work.Go(f)
+	}
+	return !n.closing
 }
 
 // Changed returns a channel that closes when who leads changes.
@@ -185,11 +200,15 @@ func (n *Node) Propose(ctx context.Context, data []byte) (result any, index uint
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
 	}
-	f := n.raft.ApplyLog(raft.Log{Data: data}, enqueueTime)
+	patience := enqueueTime
+	if end, ok := ctx.Deadline(); ok {
+		patience = min(patience, max(time.Until(end), time.Millisecond)) // to raft 0 means for ever
+	}
+	f := n.raft.ApplyLog(raft.Log{Data: data}, patience)
 	if err := n.wait(ctx, f); err != nil {
 		return nil, 0, err
 	}
-	if fatal, ok := f.Response().(interface{ Fatal() bool }); ok && fatal.Fatal() {
+	if isFatal(f.Response()) {
 		return nil, 0, fmt.Errorf("%w: the machine has stopped", ErrUnknownOutcome)
 	}
 	return f.Response(), f.Index(), nil
@@ -198,7 +217,9 @@ func (n *Node) Propose(ctx context.Context, data []byte) (result any, index uint
 // wait waits for a future with the caller's deadline.
 func (n *Node) wait(ctx context.Context, f raft.Future) error {
 	done := make(chan error, 1)
-	n.work.Go(func() { done <- f.Error() }) // ends with leadership at the latest
+	if !n.begin(func() { done <- f.Error() }) { // ends with leadership at the latest
+		return fmt.Errorf("%w: %w", ErrUnknownOutcome, ErrClosed)
+	}
 	select {
 	case err := <-done:
 		return kind(err)
@@ -266,7 +287,8 @@ func (n *Node) TransferLeadership(ctx context.Context) error {
 // transferTime bounds the wait for another leader in a planned stop.
 const transferTime = 3 * time.Second
 
-// Close ends the node. A leader hands leadership over first.
+// Close ends the node, once. A leader hands leadership over first. Where ctx ends before the disk has
+// taken what is being written, the files stay open.
 func (n *Node) Close(ctx context.Context) error {
 	if n.IsLeader() {
 		bounded, cancel := context.WithTimeout(ctx, transferTime)
@@ -276,50 +298,22 @@ func (n *Node) Close(ctx context.Context) error {
 		cancel()
 	}
 	n.raft.DeregisterObserver(n.observer)
-	err := n.raft.Shutdown().Error()
+	n.mu.Lock()
+	n.closing = true
+	n.mu.Unlock()
 	n.stop()
-	err = errors.Join(err, n.transport.Close())
+	done := make(chan error, 1)
+	go func() { done <- n.shutdown() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("close the log: %w", ctx.Err())
+	}
+}
+
+func (n *Node) shutdown() error {
+	err := errors.Join(n.raft.Shutdown().Error(), n.transport.Close())
 	n.work.Wait()
 	return errors.Join(err, n.stores.close())
 }
-
-// fsm fits a Machine to raft.
-type fsm struct {
-	m     Machine
-	fatal func(error)
-}
-
-// Apply implements raft.FSM.
-func (f *fsm) Apply(l *raft.Log) any {
-	v := f.m.Apply(l.Index, l.Term, l.Data)
-	if bad, ok := v.(interface{ Fatal() bool }); ok && bad.Fatal() {
-		err, _ := v.(error)
-		f.fatal(fmt.Errorf("apply entry %d: %w", l.Index, err))
-	}
-	return v
-}
-
-// Snapshot implements raft.FSM.
-func (f *fsm) Snapshot() (raft.FSMSnapshot, error) {
-	s, err := f.m.Snapshot()
-	return snapshot{s}, err
-}
-
-// Restore implements raft.FSM.
-func (f *fsm) Restore(r io.ReadCloser) error {
-	defer r.Close()
-	return f.m.Restore(r)
-}
-
-type snapshot struct{ s Snapshot }
-
-// Persist implements raft.FSMSnapshot.
-func (s snapshot) Persist(sink raft.SnapshotSink) error {
-	if err := s.s.Write(sink); err != nil {
-		return errors.Join(err, sink.Cancel())
-	}
-	return sink.Close()
-}
-
-// Release implements raft.FSMSnapshot.
-func (s snapshot) Release() { s.s.Release() }

@@ -41,10 +41,13 @@ func (n *Node) ReadIndex(ctx context.Context, ask Ask) (uint64, error) {
 	}
 	r := n.rounds.next
 	if !n.rounds.running {
-		n.rounds.running = true
-		n.work.Go(func() { n.runRounds(ask) })
+		n.rounds.running = n.beginLocked(func() { n.runRounds(ask) })
 	}
+	running := n.rounds.running
 	n.mu.Unlock()
+	if !running {
+		return 0, fmt.Errorf("%w: %w", ErrNotLeader, ErrClosed)
+	}
 	select {
 	case <-r.done:
 		return r.index, r.err
@@ -72,10 +75,11 @@ func (n *Node) runRounds(ask Ask) {
 }
 
 func (n *Node) confirm(ctx context.Context, ask Ask) (uint64, error) {
-	if err := n.settled(ctx); err != nil {
+	term, err := n.settled(ctx)
+	if err != nil {
 		return 0, err
 	}
-	term, commit := n.raft.CurrentTerm(), n.raft.CommitIndex()
+	commit := n.raft.CommitIndex()
 	servers, err := n.Servers()
 	if err != nil {
 		return 0, err
@@ -83,32 +87,40 @@ func (n *Node) confirm(ctx context.Context, ask Ask) (uint64, error) {
 	if err := n.majority(ctx, servers, term, ask); err != nil {
 		return 0, err
 	}
-	if n.raft.State() != raft.Leader || n.raft.CurrentTerm() != term {
+	if !n.leads(term) {
 		return 0, fmt.Errorf("%w: leadership moved meanwhile", ErrNotLeader)
 	}
 	return n.lastCommand(commit), nil
 }
 
-// settled waits for the term's first barrier: before that the leader does not know how much of the
-// log is committed.
-func (n *Node) settled(ctx context.Context) error {
+// settled waits for the term's first barrier and returns the term: before that the leader does not
+// know how much of the log is committed.
+func (n *Node) settled(ctx context.Context) (uint64, error) {
 	term := n.raft.CurrentTerm()
-	if n.raft.State() != raft.Leader {
-		return ErrNotLeader
+	if !n.leads(term) {
+		return 0, ErrNotLeader
 	}
 	n.mu.Lock()
 	done := n.rounds.barrier == term
 	n.mu.Unlock()
 	if done {
-		return nil
+		return term, nil
 	}
 	if err := n.wait(ctx, n.raft.Barrier(barrierTime)); err != nil {
-		return err
+		return 0, fmt.Errorf("%w: %w", ErrNotLeader, err)
+	}
+	if !n.leads(term) { // the barrier may be a later term's
+		return 0, fmt.Errorf("%w: leadership moved meanwhile", ErrNotLeader)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.rounds.barrier = term
-	return nil
+	return term, nil
+}
+
+// leads says whether this node leads in that very term.
+func (n *Node) leads(term uint64) bool {
+	return n.raft.State() == raft.Leader && n.raft.CurrentTerm() == term
 }
 
 // majority asks all voters at once and returns when enough of them, this node among them, are of
@@ -127,21 +139,27 @@ func (n *Node) majority(ctx context.Context, servers []Server, term uint64, ask 
 			yes++
 			continue
 		}
-		n.work.Go(func() {
+		n.begin(func() { // a node that is closing has ended ctx
 			t, err := ask(ctx, s.ID)
 			answers <- err == nil && t == term
 		})
 	}
-	need := voters/2 + 1
-	for asked := voters - yes; yes < need; asked-- {
-		if asked == 0 {
+	need, pending := voters/2+1, voters-yes
+	for yes < need {
+		if pending == 0 {
 			return fmt.Errorf("%w: %d of %d voters confirm term %d", ErrNotLeader, yes, voters, term)
+		}
+		changed := n.Changed()
+		if !n.leads(term) {
+			return fmt.Errorf("%w: leadership moved meanwhile", ErrNotLeader)
 		}
 		select {
 		case ok := <-answers:
+			pending--
 			if ok {
 				yes++
 			}
+		case <-changed:
 		case <-ctx.Done():
 			return fmt.Errorf("%w: voters did not confirm the term in time", ErrNotLeader)
 		}
@@ -152,8 +170,8 @@ func (n *Node) majority(ctx context.Context, servers []Server, term uint64, ask 
 // lastCommand returns the last index up to i that is a command: a machine never sees raft's own
 // entries, so nobody could wait for those.
 func (n *Node) lastCommand(i uint64) uint64 {
-	var l raft.Log
 	for ; i > 0; i-- {
+		var l raft.Log
 		if err := n.stores.GetLog(i, &l); err != nil {
 			break // compacted: what lies there is in the machine
 		}

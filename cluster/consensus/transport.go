@@ -2,7 +2,6 @@ package consensus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -38,7 +37,8 @@ const (
 // StreamTransport speaks over connections that l hands out and dial makes.
 func StreamTransport(l net.Listener, dial Dialer) Transport {
 	return func(o Options) (raft.Transport, io.Closer, error) {
-		s := &stream{Listener: l, dial: dial, self: address(join(o.NodeID, o.Address)), spares: spares{conns: map[raft.ServerAddress][]net.Conn{}}}
+		s := &stream{Listener: l, dial: dial, self: address(join(o.NodeID, o.Address)), spares: spares{conns: map[raft.ServerAddress][]net.Conn{}},
+			accepted: accepted{conns: map[*acceptedConn]bool{}}}
 		find := provider{o.Addresses}
 		t := raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 			Stream: s, MaxPool: connections, MaxRPCsInFlight: oneInFlight,
@@ -55,9 +55,13 @@ type streamTransport struct {
 	find   provider
 }
 
-// Close ends the spare connections, too.
+// Close ends all connections, too, which raft leaves to the other side.
 func (t *streamTransport) Close() error {
-	return errors.Join(t.NetworkTransport.Close(), t.stream.spares.close())
+	err := t.NetworkTransport.Close()
+	t.CloseStreams()
+	t.stream.spares.close()
+	t.stream.accepted.close()
+	return err
 }
 
 // warm implements warmer.
@@ -78,9 +82,10 @@ func (t *streamTransport) warm(ctx context.Context, id string) error {
 
 type stream struct {
 	net.Listener
-	dial   Dialer
-	self   address
-	spares spares
+	dial     Dialer
+	self     address
+	spares   spares
+	accepted accepted
 }
 
 // Dial implements raft.StreamLayer.
