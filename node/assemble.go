@@ -34,23 +34,25 @@ import (
 	"loggia/transfer/serve"
 )
 
-// memory is the node's budget for transfers, dealt out once: packs being filled, and frames on
-// their way. They are two pools because who holds a frame may wait for a pack.
+// memory is the node's budget for transfers, dealt out once: packs being filled, frames that arrive, and what
+// is read from stores to be sent. They are three pools, and waiting goes one way only: who holds an arriving
+// frame may wait for a pack, or for another node that reads; who reads waits for nobody.
 type memory struct {
-	packs, scratch *buffer.Pool
-	enc            *codec.Encoder
-	dec            *codec.Decoder
+	packs, scratch, reads *buffer.Pool
+	enc                   *codec.Encoder
+	dec                   *codec.Decoder
 }
 
-// The share of packs in the budget, and the codecs' workers: more than cores do not help.
+// The shares in the budget, and the codecs' workers: more than cores do not help.
 const (
-	packShare    = 0.7
+	packShare    = 0.6
+	readShare    = 0.2
 	codecWorkers = 2
 )
 
 func newMemory(budget int64) (*memory, error) {
-	packs := int64(float64(budget) * packShare)
-	m := &memory{packs: buffer.New(packs), scratch: buffer.New(budget - packs)}
+	packs, reads := int64(float64(budget)*packShare), int64(float64(budget)*readShare)
+	m := &memory{packs: buffer.New(packs), reads: buffer.New(reads), scratch: buffer.New(budget - packs - reads)}
 	var err error
 	if m.enc, err = codec.NewEncoder(codecWorkers, frame.MaxPlain); err != nil {
 		return nil, err
@@ -65,7 +67,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	if err != nil {
 		return err
 	}
-	store := depot.New(depot.Options{Cache: n.dir.Cache(), Pool: mem.scratch, Decoder: mem.dec})
+	store := depot.New(depot.Options{Cache: n.dir.Cache(), Pool: mem.reads, Decoder: mem.dec})
 	n.life.after("stores", func(context.Context) error { return store.Close() })
 	counted, err := metrics.New(n.reg)
 	if err != nil {
@@ -79,7 +81,8 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 
 	ups := uploads.New(uploads.Options{Self: n.id.Node, Region: n.id.Region, State: n.m.View, Reports: n.reports, Depot: store, Find: svc.Find,
 		Pool: mem.packs, Scratch: mem.scratch, Decoder: mem.dec, Encoder: mem.enc, TempDir: n.dir.Temp(), Now: time.Now, Log: n.log.With("component", "uploads")})
-	serving := serve.Options{Pool: mem.scratch, Decoder: mem.dec, Encoder: mem.enc}
+	serving := serve.Options{Pool: mem.reads, Decoder: mem.dec, Encoder: mem.enc,
+		Damaged: func(err error) { n.log.Error("stored bytes are damaged or lost", "component", "reading", "error", err) }}
 	reader := reading.New(reading.Options{Region: n.id.Region, State: n.m.View, Depot: store, Find: svc.Find, Serve: serving,
 		Settle: func(ctx context.Context) error { _, _, err := settled.Settle(ctx, ""); return err }})
 	registry := live.New(time.Now)

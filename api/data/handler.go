@@ -96,7 +96,7 @@ func (h *handler) abandon(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) batch(w http.ResponseWriter, r *http.Request) {
-	if err := h.u.Batch(r.Context(), r.PathValue("id"), http.MaxBytesReader(w, r.Body, publish.MaxBatch)); err != nil {
+	if err := h.u.Batch(r.Context(), r.PathValue("id"), respond.Body(w, r, publish.MaxBatch)); err != nil {
 		respond.Error(h.log, w, r, err)
 		return
 	}
@@ -132,7 +132,7 @@ func (h *handler) spans(w http.ResponseWriter, r *http.Request) {
 // stream answers records. An error before the first record is an answer of its own, a later one
 // ends the stream.
 func (h *handler) stream(w http.ResponseWriter, r *http.Request, fill func(*wire.Writer) error) {
-	late := &lateWriter{w: w}
+	late := &lateWriter{w: w, out: respond.Stream(w)}
 	out := wire.NewWriter(late)
 	err := fill(out)
 	if err == nil {
@@ -152,6 +152,7 @@ func (h *handler) stream(w http.ResponseWriter, r *http.Request, fill func(*wire
 // lateWriter sends the header with the first byte.
 type lateWriter struct {
 	w     http.ResponseWriter
+	out   io.Writer
 	begun bool
 }
 
@@ -160,7 +161,7 @@ func (l *lateWriter) Write(b []byte) (int, error) {
 		l.begun = true
 		l.w.Header().Set("Content-Type", wire.ContentType)
 	}
-	return l.w.Write(b)
+	return l.out.Write(b)
 }
 
 // version reads which disk is meant.
@@ -189,7 +190,7 @@ func (h *handler) frames(w http.ResponseWriter, r *http.Request) {
 	v, err := version(r)
 	var asks []Ask
 	if err == nil {
-		if asks, err = readAsks(http.MaxBytesReader(w, r.Body, maxAsks)); err != nil {
+		if asks, err = readAsks(respond.Body(w, r, maxAsks)); err != nil {
 			err = &gallery.Error{Kind: gallery.ErrInvalid, Field: "body", Message: "list of wanted chunks", Err: err}
 		}
 	}

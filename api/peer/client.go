@@ -146,14 +146,18 @@ func (c *Client) Frames(ctx context.Context, node gallery.NodeID, disk gallery.D
 	return ReadFrames(ctx, resp.Body, pool, fn)
 }
 
+// usualRecord holds the frames that publishers make; a longer one gets memory of its own.
+const usualRecord = 1 << 20
+
 // ReadFrames reads a stream of frames and returns the ids that it says are missing.
 func ReadFrames(ctx context.Context, body io.Reader, pool *buffer.Pool, fn func(stored []byte, refs []chunk.Ref) error) ([]chunk.ID, error) {
-	buf, err := pool.Get(ctx, wire.MaxRecord)
+	buf, err := pool.Get(ctx, usualRecord)
 	if err != nil {
 		return nil, err
 	}
 	defer buf.Release()
 	r := wire.NewReader(body, buf.Bytes())
+	r.Grow = func(n int) ([]byte, error) { return make([]byte, n), nil }
 	var missing []chunk.ID
 	for {
 		rec, err := r.Next()

@@ -100,7 +100,7 @@ func (h *handler) frames(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", wire.ContentType)
-	out := wire.NewWriter(w)
+	out := wire.NewWriter(respond.Stream(w))
 	err = h.s.Frames(r.Context(), gallery.DiskID(r.PathValue("disk")), want, out)
 	if err == nil {
 		err = out.End()

@@ -100,7 +100,10 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 		if _, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", e.Type, b); err != nil {
 			return err
 		}
-		return out.Flush()
+		err = out.Flush()
+		// The next answer on this connection would meet the deadline, too.
+		_ = out.SetWriteDeadline(time.Time{})
+		return err
 	})
 	if err != nil && !begun && r.Context().Err() == nil {
 		respond.Error(h.log, w, r, err)

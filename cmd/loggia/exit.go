@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 
+	"loggia/diskformat"
 	"loggia/gallery"
 )
 
@@ -52,6 +54,18 @@ var exitTable = []struct {
 	{gallery.ErrUnknownOutcome, exitNoLeader},
 	{gallery.ErrUnavailable, exitUnreachable},
 	{context.Canceled, exitInterrupted},
+	{diskformat.ErrEmpty, exitUsage},
+	{diskformat.ErrNotRegular, exitUsage},
+	{diskformat.ErrUnaligned, exitUsage},
+	{diskformat.ErrFormat, exitUsage},
+	{diskformat.ErrTruncated, exitUsage},
+	{diskformat.ErrInconsistent, exitUsage},
+	{diskformat.ErrExternal, exitUsage},
+	{diskformat.ErrEncrypted, exitUsage},
+	{diskformat.ErrUnsupported, exitUsage},
+	{diskformat.ErrTooLarge, exitUsage},
+	{diskformat.ErrChanged, exitUsage},
+	{fs.ErrNotExist, exitUnreachable},
 }
 
 // exitCode says how a command that ended with err leaves.

@@ -127,13 +127,17 @@ func (j *job) copy(ctx context.Context, disk *gallery.Disk, g command.ReplicaGra
 	if err != nil {
 		return err
 	}
-	return j.complete(ctx, disk, g, w.Stats().StoredBytes, segments)
+	add, remove, err := w.Tidy(ctx, segments)
+	if err != nil {
+		return err
+	}
+	return j.complete(ctx, disk, g, &command.ReplicaComplete{Stored: w.Stats().StoredBytes, Add: depot.Segments(add), Remove: remove})
 }
 
 // complete tells the log. The bytes are safe: it waits for a leader as long as the claim stands.
-func (j *job) complete(ctx context.Context, disk *gallery.Disk, g command.ReplicaGranted, stored int64, segments []repository.SegmentRef) error {
-	c := &command.ReplicaComplete{Replica: j.row.Key, Epoch: g.Replica.Claim.Epoch, RepositoryEpoch: g.RepositoryEpoch,
-		Root: disk.Root, Table: disk.Table, Stored: stored, Progress: j.last, Add: depot.Segments(segments)}
+func (j *job) complete(ctx context.Context, disk *gallery.Disk, g command.ReplicaGranted, c *command.ReplicaComplete) error {
+	c.Replica, c.Epoch, c.RepositoryEpoch = j.row.Key, g.Replica.Claim.Epoch, g.RepositoryEpoch
+	c.Root, c.Table, c.Progress = disk.Root, disk.Table, j.last
 	for {
 		_, err := j.l.o.Reports.Report(ctx, c)
 		if err == nil || !passing(err) {

@@ -258,7 +258,7 @@ func (u *Uploads) Commit(ctx context.Context, id string, c v1.UploadCommit) (v1.
 func (u *Uploads) complete(ctx context.Context, s *session, res intake.Result, flat digest.Digest) error {
 	c := &command.UploadComplete{ID: s.upload.ID, Epoch: s.epoch.epoch, RepositoryEpoch: s.epoch.repository,
 		Disk: gallery.DiskID(uuid.NewSHA1(uuid.NameSpaceOID, []byte(s.upload.ID)).String()), Root: res.Root, Table: res.Table,
-		Data: res.Data, Stored: res.Stored, FlatSHA256: flat, Add: depot.Segments(res.Segments)}
+		Data: res.Data, Stored: res.Stored, FlatSHA256: flat, Add: depot.Segments(res.Segments), Remove: res.Remove}
 	for {
 		_, err := u.o.Reports.Report(ctx, c)
 		if err == nil || !errors.Is(err, gallery.ErrNoLeader) && !errors.Is(err, gallery.ErrUnknownOutcome) && !errors.Is(err, gallery.ErrUnavailable) {

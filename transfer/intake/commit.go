@@ -20,6 +20,7 @@ type Result struct {
 	Stored   int64         // stored bytes of the frames in the table, counted in every span that lists them
 	New      int64         // stored bytes that this upload brought, its predecessors included
 	Segments []repository.SegmentRef
+	Remove   []digest.Digest // live segments that Segments supersede
 }
 
 // Commit ends the upload: everything is made durable, the trees are built from the finished spans (a
@@ -97,8 +98,13 @@ func (s *Session) build(ctx context.Context, want digest.Digest) (Result, error)
 	if err != nil {
 		return Result{}, err
 	}
+	segments, remove, err := s.repo.w.Tidy(ctx, segments)
+	if err != nil {
+		return Result{}, err
+	}
 	return Result{
-		Root: root.ID(), Table: table.ID(), Size: root.Length, Data: root.Data, Stored: table.Stored,
+		Remove: remove,
+		Root:   root.ID(), Table: table.ID(), Size: root.Length, Data: root.Data, Stored: table.Stored,
 		New: s.Durable(), Segments: segments,
 	}, nil
 }

@@ -3,6 +3,7 @@ package repository
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"loggia/transfer/chunk"
 	"loggia/transfer/index"
@@ -11,7 +12,8 @@ import (
 // View reads what one list of live segments knows. It is safe for many goroutines.
 type View struct {
 	*Repository
-	segments []*index.Segment
+	refs     []SegmentRef     // as Open was given them
+	segments []*index.Segment // of refs, in their order
 	set      *index.Set
 	frames   *frameCache
 }
@@ -29,7 +31,7 @@ func (r *Repository) Open(ctx context.Context, live []SegmentRef) (*View, error)
 	for i, s := range segments {
 		indexes[i] = s
 	}
-	return &View{Repository: r, segments: segments, set: index.NewSet(indexes...), frames: newFrameCache(frameCacheSize)}, nil
+	return &View{Repository: r, refs: slices.Clone(live), segments: segments, set: index.NewSet(indexes...), frames: newFrameCache(frameCacheSize)}, nil
 }
 
 // Close closes the segments. No call may be running or follow, nor of a Location that came from v.
