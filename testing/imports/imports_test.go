@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"maps"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -34,6 +35,24 @@ func TestEveryPackageHasASentence(t *testing.T) {
 		if len(p.GoFiles) > 0 && !strings.HasSuffix(p.Doc, ".") {
 			t.Errorf("%s: its comment begins %q; want one sentence", p.room(), p.Doc)
 		}
+	}
+}
+
+func TestPackagesHaveNames(t *testing.T) {
+	for _, p := range repository(t) {
+		if name := path.Base(p.room()); slices.Contains(slices.Concat(nameless, taken), name) {
+			t.Errorf("%s: no package is called %s: name its subject", p.room(), name)
+		}
+	}
+}
+
+func TestModule(t *testing.T) {
+	text, err := os.ReadFile("../../go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "module " + strings.TrimSuffix(module, "/") + "\n"; !strings.HasPrefix(string(text), want) {
+		t.Errorf("go.mod does not begin with %q", want)
 	}
 }
 
@@ -94,7 +113,10 @@ func TestCheckFinds(t *testing.T) {
 }
 
 func TestSourceFinds(t *testing.T) {
-	const sleeps = `package p; import ("time"; "testing/synctest"); func f() { synctest.Test(t, func(t *testing.T) { time.Sleep(1) }) }`
+	const (
+		sleeps = `package p; import ("time"; "testing/synctest"); func TestF(t *testing.T) { synctest.Test(t, func(t *testing.T) { time.Sleep(1) }) }`
+		helper = `package p; import ("time"; "testing/synctest"); var _ = synctest.Wait; func wait() { time.Sleep(1) }`
+	)
 	for name, c := range map[string]struct {
 		file, room, text, want string
 	}{
@@ -106,6 +128,7 @@ func TestSourceFinds(t *testing.T) {
 		"init":            {"a.go", "node", `package p; func init() {}`, "work in init"},
 		"sleep":           {"a_test.go", "node", `package p; import "time"; func f() { time.Sleep(1) }`, "wait for a condition"},
 		"virtual sleep":   {"a_test.go", "node", sleeps, ""},
+		"sleep of helper": {"a_test.go", "node", helper, ""},
 		"sleep after it":  {"a_test.go", "node", strings.TrimSuffix(sleeps, "}") + "; time.Sleep(1) }", "wait for a condition"},
 		"skip":            {"a_test.go", "node", `package p; func f(t *testing.T) { t.Skip() }`, "a test that skips"},
 		"name":            {"util_test.go", "node", `package p`, "names no subject"},

@@ -14,9 +14,6 @@ import (
 // clock are the functions of package time that read a clock or wait for one.
 var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
 
-// nameless are file names that say nothing.
-var nameless = []string{"util", "utils", "common", "helpers", "helper", "misc"}
-
 // source returns a sentence for each broken rule in a file of a package.
 func source(fset *token.FileSet, f *ast.File, room string) []string {
 	name := filepath.Base(fset.Position(f.Package).Filename)
@@ -51,7 +48,7 @@ type scan struct {
 	file                string // for messages
 	test, shipped, pure bool
 	time, virtual       string // names of packages time and testing/synctest
-	bubble              bool   // inside a call of synctest.Test
+	bubble              bool   // inside a call of synctest.Test, or where one may be around the caller
 	faults              []string
 }
 
@@ -70,6 +67,8 @@ func (s *scan) Visit(n ast.Node) ast.Visitor {
 		if s.shipped && n.Recv == nil && n.Name.Name == "init" {
 			s.fault(n.Pos(), "work in init")
 		}
+		// Files that know synctest have helpers that are called inside a bubble; tests themselves are not.
+		s.bubble = s.virtual != "" && !isTest(n)
 	case *ast.SelectorExpr:
 		s.selector(n)
 	case *ast.CallExpr:
@@ -83,6 +82,13 @@ func (s *scan) Visit(n ast.Node) ast.Visitor {
 		}
 	}
 	return s
+}
+
+// isTest says whether go test calls the function.
+func isTest(f *ast.FuncDecl) bool {
+	return f.Recv == nil && slices.ContainsFunc([]string{"Test", "Benchmark", "Fuzz"}, func(kind string) bool {
+		return strings.HasPrefix(f.Name.Name, kind)
+	})
 }
 
 // of says whether the selector names something of the package known as name.
