@@ -33,7 +33,7 @@ test: ## all tests with the race detector, on the filesystem and on real S3 serv
 	@scripts/setup.sh test
 	@$(GO) run ./scripts/s3install
 	@$(GO) build -o $(BIN)/testreport ./scripts/testreport
-	@$(GO) test -race -json -timeout 20m ./... 2>&1 | $(BIN)/testreport
+	@env -u LOGGIA_IMAGES $(GO) test -race -json -timeout 20m ./... 2>&1 | $(BIN)/testreport
 
 demo: build ## publish, replicate, lose a region, pull: three daemons and real images
 	@scripts/setup.sh demo

@@ -23,7 +23,7 @@ func TestQemuImgRefused(t *testing.T) {
 		{"data file", []string{"create", "-f", "qcow2", "-o", "data_file=" + image + ".data", image, "1M"}, ErrExternal},
 		{"raw data file", []string{"create", "-f", "qcow2", "-o", "data_file=" + image + ".data,data_file_raw=on", image, "1M"}, ErrExternal},
 		{"luks", []string{"create", "-f", "qcow2", "--object", "secret,id=s,data=secret",
-			"-o", "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10", image, "1M"}, ErrEncrypted},
+			"-o", "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=200", image, "1M"}, ErrEncrypted},
 		{"vmdk", []string{"create", "-f", "vmdk", image, "1M"}, ErrFormat},
 		{"vdi", []string{"create", "-f", "vdi", image, "1M"}, ErrFormat},
 		{"vhdx", []string{"create", "-f", "vhdx", image, "1M"}, ErrFormat},

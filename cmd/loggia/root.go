@@ -54,8 +54,17 @@ Environment: LOGGIA_ADDRESS (https URLs, comma separated), LOGGIA_TOKEN, LOGGIA_
 	return root
 }
 
-// wrapArgs makes every complaint about arguments a usage error.
+// wrapArgs makes every complaint about arguments a usage error, an unknown subcommand too.
 func wrapArgs(cmd *cobra.Command) {
+	if cmd.HasSubCommands() && !cmd.Runnable() {
+		cmd.Args = cobra.ArbitraryArgs
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError{fmt.Errorf("unknown command %q for %q", args[0], cmd.CommandPath())}
+			}
+			return cmd.Help()
+		}
+	}
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {

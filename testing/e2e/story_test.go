@@ -70,7 +70,7 @@ func TestStory(t *testing.T) {
 			}
 		}
 		r := c.at("c").run(t, "pull", "g/i/1.0.1", "--seed", one, "-o", filepath.Join(dir, "seeded"))
-		if r.code != 0 || strings.Contains(r.err, " 0 B from the seed") || !strings.Contains(r.err, "from the seed") {
+		if r.code != 0 || strings.Contains(r.err, " 0 B at hand") || !strings.Contains(r.err, "at hand") {
 			t.Errorf("pull with a seed: exit %d: %s", r.code, r.err)
 		}
 		same(t, filepath.Join(dir, "seeded"), two)
