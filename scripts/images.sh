@@ -10,6 +10,7 @@
 #   sparse  20 GiB with 1 GiB of data in 64 places
 #   rand    2 GiB that no compressor shrinks
 #   NAME.qcow2, NAMEc.qcow2 (compressed), NAME.vhd (fixed)    v1, v2 or v2b in these formats
+#   qcow2, vhd    v1 in all forms of the format
 #
 # OUTDIR - is $LOGGIA_IMAGES, or else loggia/images in the user's cache. Each image but the last
 # kind becomes OUTDIR/NAME.raw. UUIDs, hash seeds and file times are fixed, but host keys and the
@@ -22,7 +23,14 @@ die() { say "$*"; exit 1; }
 
 out=${1:--}
 [[ $out != - ]] || out=${LOGGIA_IMAGES:-${XDG_CACHE_HOME:-$HOME/.cache}/loggia/images}
-images=("${@:2}")
+images=()
+for image in "${@:2}"; do
+  case $image in
+    qcow2) images+=(v1.qcow2 v1c.qcow2) ;;
+    vhd) images+=(v1.vhd) ;;
+    *) images+=("$image") ;;
+  esac
+done
 ((${#images[@]})) || images=(v1 v2 v2b sparse rand)
 
 export SOURCE_DATE_EPOCH=1735689600 # of every file: 2025-01-01
