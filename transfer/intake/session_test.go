@@ -176,6 +176,7 @@ func TestClientComesBack(t *testing.T) {
 func TestCommitAfterCrashBeforeTheLogKnew(t *testing.T) {
 	r, g := seeded(t), newRegion(t)
 	d := randomDisk(r, 6<<20)
+	d[0] = 1 // a disk that is one hole has no spans
 	s := g.open(d, nil)
 	sent, err := publish.Run(context.Background(), &remote{s: s}, d, clientOptions())
 	if err != nil {
