@@ -276,12 +276,29 @@ func (n *Node) Remove(ctx context.Context, id string) error {
 	return n.wait(ctx, n.raft.RemoveServer(raft.ServerID(id), 0, enqueueTime))
 }
 
-// TransferLeadership makes another voter lead.
+// TransferLeadership makes another voter lead: the one whose log is most complete or, where that does
+// not answer, any other.
 func (n *Node) TransferLeadership(ctx context.Context) error {
 	if !n.IsLeader() {
 		return ErrNotLeader
 	}
-	return n.wait(ctx, n.raft.LeadershipTransfer())
+	err := n.wait(ctx, n.raft.LeadershipTransfer())
+	if err == nil {
+		return nil
+	}
+	f := n.raft.GetConfiguration()
+	if e := f.Error(); e != nil {
+		return errors.Join(err, e)
+	}
+	for _, s := range f.Configuration().Servers {
+		if s.Suffrage != raft.Voter || string(s.ID) == n.o.NodeID || !n.IsLeader() || ctx.Err() != nil {
+			continue
+		}
+		if n.wait(ctx, n.raft.LeadershipTransferToServer(s.ID, s.Address)) == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // transferTime bounds the wait for another leader in a planned stop.
