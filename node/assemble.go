@@ -94,6 +94,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	keeper := stores.New(stores.Options{Region: n.id.Region, Stores: n.opts.Stores, State: n.m.View, Reports: n.reports, Metrics: counted,
 		Ready: func(id gallery.StoreID, s blobstore.Store) { store.Add(id, s); loop.Poke() }, Now: time.Now, Log: n.log.With("component", "stores")})
 	n.serving, n.caughtUp = keeper.Faults, settled.CaughtUp
+	n.reg.MustRegister(&gauges{view: n.m.View, leading: n.raft.IsLeader, caughtUp: settled.CaughtUp, region: n.id.Region, live: registry, uploads: ups.Active})
 	board := status.New(status.Options{Self: n.id.Node, Region: n.id.Region, Version: local.Version, Watched: n.m.Watched, State: n.m.View,
 		Metadata: svc, Leader: n.raft.Leader, Own: func() []peer.Live { return ownLive(registry) }, Peers: n.peers, Ready: n.Ready, Now: time.Now})
 
