@@ -81,8 +81,9 @@ func (s *spares) close() {
 	clear(s.conns)
 }
 
-// alive looks into an idle connection's socket without taking anything out of it: the other side
-// must not have closed it.
+// alive looks into an idle connection's socket without taking anything out of it. There must be
+// nothing: no end, no error, and no word of the other side, which before it is asked can only be
+// that it closes.
 func alive(c net.Conn) bool {
 	t, ok := c.(*tls.Conn)
 	if !ok {
@@ -98,8 +99,8 @@ func alive(c net.Conn) bool {
 	}
 	good := false
 	err = raw.Control(func(fd uintptr) {
-		n, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		good = n > 0 || errors.Is(err, unix.EAGAIN)
+		_, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		good = errors.Is(err, unix.EAGAIN)
 	})
 	return err == nil && good
 }

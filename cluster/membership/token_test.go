@@ -2,6 +2,7 @@ package membership
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"loggia/internal/digest"
@@ -54,4 +55,38 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("Format(Parse(%q)) = %q, %v", in, out, err)
 		}
 	})
+}
+
+// The text of a token is a format of ours: it stays what it is.
+const golden = "loggia1.aVkJcAHRBQGsfVTAvbjbYUIPZY8pIswm5G1TYRmjESZvHn0MAABAAIAAAAAAAAABAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9bHMNX"
+
+func TestTokenText(t *testing.T) {
+	s, err := sample().Format()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s != golden {
+		t.Errorf("token %q, want %q", s, golden)
+	}
+	if h := sample().Hash().String(); h != "630dcd2966c4336691125448bbb25b4ff412a49c732db2c8abc1b8581bd710dd" {
+		t.Errorf("hash of the secret is %s", h)
+	}
+}
+
+func TestTextThatIsNoToken(t *testing.T) {
+	s, _ := sample().Format()
+	for name, in := range map[string]string{
+		"nothing":       "",
+		"no prefix":     s[len(prefix):],
+		"a later kind":  "loggia2." + s[len(prefix):],
+		"cut":           s[:len(s)-5],
+		"a space":       s + " ",
+		"padding":       s + "=",
+		"other base64":  prefix + strings.Repeat("+", len(s)-len(prefix)),
+		"mistyped once": s[:len(s)-9] + "x" + s[len(s)-8:],
+	} {
+		if _, err := Parse(in); !errors.Is(err, ErrToken) {
+			t.Errorf("%s: %v, want ErrToken", name, err)
+		}
+	}
 }

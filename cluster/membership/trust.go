@@ -23,7 +23,7 @@ func Trust(ca digest.Digest, now func() time.Time) *tls.Config {
 			roots := x509.NewCertPool()
 			found := false
 			for _, c := range s.PeerCertificates {
-				if digest.Of(c.Raw) == ca {
+				if c.IsCA && digest.Of(c.Raw) == ca {
 					roots.AddCert(c)
 					found = true
 				}

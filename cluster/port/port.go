@@ -26,7 +26,7 @@ const (
 // The bounds of connections that are not told apart yet.
 const (
 	handshakeTime = 10 * time.Second
-	maxHandshakes = 256
+	maxPending    = 256
 )
 
 // Credentials are what a node shows and whom it trusts. They may change while the port is open.
@@ -89,7 +89,7 @@ func (p *Port) Close() error {
 }
 
 func (p *Port) accept(ctx context.Context) {
-	slots := make(chan struct{}, maxHandshakes)
+	waiting := &pending{max: maxPending}
 	for {
 		c, err := p.ln.Accept()
 		if err != nil {
@@ -104,14 +104,9 @@ func (p *Port) accept(ctx context.Context) {
 			}
 			continue
 		}
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			c.Close()
-			return
-		}
+		done := waiting.add(c)
 		p.work.Go(func() {
-			defer func() { <-slots }()
+			defer done()
 			p.welcome(ctx, c)
 		})
 	}
@@ -150,6 +145,7 @@ func (p *Port) serverConfig() *tls.Config {
 				if proto == ProtoRaft || proto == ProtoPeer {
 					conf.NextProtos = []string{proto}
 					conf.MinVersion = tls.VersionTLS13
+					conf.SessionTicketsDisabled = true // nothing comes over a new connection unasked
 					conf.ClientAuth = tls.RequireAnyClientCert
 					conf.VerifyConnection = p.verify(cr, x509.ExtKeyUsageClientAuth, "")
 					break

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -158,12 +159,12 @@ func TestClientsSpeakHTTP(t *testing.T) {
 	}
 }
 
-func TestSilentClientDoesNotBlockOthers(t *testing.T) {
+func TestSilentClientsDoNotBlockOthers(t *testing.T) {
 	ca := newCA(t, "c1")
 	a := newNode(t, ca, "c1", "a")
 	p := open(t, a)
 	echo(t, p.Peers())
-	for range 8 {
+	for range maxPending + 8 {
 		c, err := net.Dial("tcp", p.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -177,6 +178,71 @@ func TestSilentClientDoesNotBlockOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
+}
+
+// TestCertificateChangesWhileThePortIsOpen holds that a renewed certificate needs no restart.
+func TestCertificateChangesWhileThePortIsOpen(t *testing.T) {
+	ca := newCA(t, "c1")
+	a, b := newNode(t, ca, "c1", "a"), newNode(t, ca, "c1", "b")
+	var now atomic.Pointer[Credentials]
+	now.Store(&a.cred)
+	p, err := Listen(t.Context(), "127.0.0.1:0", Options{Credentials: func() Credentials { return *now.Load() }, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	pb := open(t, b)
+	shown := func() string {
+		c, err := pb.Dial(t.Context(), ProtoRaft, p.Addr().String(), "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		other, err := p.Raft().Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		other.Close()
+		return c.(*tls.Conn).ConnectionState().PeerCertificates[0].SerialNumber.String()
+	}
+	first := shown()
+	renewed := newNode(t, ca, "c1", "a").cred
+	now.Store(&renewed)
+	if second := shown(); second == first {
+		t.Error("the old certificate is still shown")
+	}
+}
+
+func TestExpiredCertificateIsRefused(t *testing.T) {
+	ca := newCA(t, "c1")
+	a, b := newNode(t, ca, "c1", "a"), newNode(t, ca, "c1", "b")
+	later := func() time.Time { return time.Now().Add(pki.NodeLife + time.Hour) }
+	p, err := Listen(t.Context(), "127.0.0.1:0", Options{Credentials: func() Credentials { return a.cred }, Now: later, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	if _, err := p.Dial(t.Context(), ProtoPeer, open(t, b).Addr().String(), "b"); !errors.Is(err, pki.ErrPeer) {
+		t.Errorf("dial: %v, want ErrPeer", err)
+	}
+}
+
+func TestClosedPortLetsNobodyIn(t *testing.T) {
+	ca := newCA(t, "c1")
+	p := open(t, newNode(t, ca, "c1", "a"))
+	silent, err := net.Dial("tcp", p.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	if err := p.Close(); err != nil { // waits for nobody
+		t.Fatal(err)
+	}
+	for name, l := range map[string]net.Listener{"clients": p.Clients(), "raft": p.Raft(), "peers": p.Peers()} {
+		if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 func TestPeersSpeakHTTP(t *testing.T) {
