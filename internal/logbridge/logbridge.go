@@ -30,18 +30,24 @@ var marks = []struct {
 // Write implements io.Writer.
 func (w lines) Write(b []byte) (int, error) {
 	for line := range bytes.Lines(b) {
-		text, level := strings.TrimSpace(string(line)), slog.LevelDebug
-		for _, m := range marks {
-			if _, rest, ok := strings.Cut(text, m.mark); ok {
-				text, level = strings.TrimSpace(rest), m.level
-				break
-			}
-		}
+		text, level := split(strings.TrimSpace(string(line)))
 		if text != "" {
 			w.l.Log(context.Background(), level, text)
 		}
 	}
 	return len(b), nil
+}
+
+// split takes the first mark of a line, and what stands before it, off.
+func split(line string) (text string, level slog.Level) {
+	text, level = line, slog.LevelDebug
+	first := len(line)
+	for _, m := range marks {
+		if i := strings.Index(line, m.mark); i >= 0 && i < first {
+			first, text, level = i, strings.TrimSpace(line[i+len(m.mark):]), m.level
+		}
+	}
+	return text, level
 }
 
 // HC returns an hclog.Logger that logs to l, one level down for info and below.
