@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -37,11 +38,15 @@ type Node struct {
 	fatal chan error
 	halt  halted
 
-	cred    *credentials.Holder
-	port    *port.Port
-	m       *machine.Machine
-	raft    *raftlog
-	gossip  *gossip.Gossip
+	cred *credentials.Holder
+	port *port.Port
+	m    *machine.Machine
+
+	// The log looks for addresses from its first moment, before the node is all there.
+	starting sync.RWMutex // guards that raft and gossip are set
+	raft     *raftlog
+	gossip   *gossip.Gossip
+
 	peers   *peer.Client
 	reports *proposal.Proposer
 	reg     *prometheus.Registry
@@ -151,15 +156,18 @@ func (n *Node) address(id string) (string, bool) {
 	if row := n.m.View().Node(gallery.NodeID(id)); row != nil {
 		return row.Address, true
 	}
-	if n.gossip != nil {
-		for _, m := range n.gossip.Members() {
+	n.starting.RLock()
+	rumours, log := n.gossip, n.raft
+	n.starting.RUnlock()
+	if rumours != nil {
+		for _, m := range rumours.Members() {
 			if m.ID == id && m.Meta.Address != "" {
 				return m.Meta.Address, true
 			}
 		}
 	}
-	if n.raft != nil {
-		if all, err := n.raft.servers(); err == nil {
+	if log != nil {
+		if all, err := log.servers(); err == nil {
 			for _, s := range all {
 				if s.ID == id {
 					return s.Address, true
@@ -184,7 +192,9 @@ func (n *Node) openLog(ctx context.Context) error {
 		return fmt.Errorf("open the log: %w", err)
 	}
 	n.life.after("log", raft.Close)
+	n.starting.Lock()
 	n.raft = &raftlog{self: n.id.Node, raft: raft, m: n.m, peers: n.peers}
+	n.starting.Unlock()
 	n.reports = &proposal.Proposer{Self: n.id.Node, Log: n.raft, Door: n.peers, Now: time.Now}
 	if has, err := raft.HasState(); err != nil || has || !n.id.Bootstrap {
 		return err
@@ -192,14 +202,17 @@ func (n *Node) openLog(ctx context.Context) error {
 	return raft.Bootstrap()
 }
 
-func (n *Node) openGossip(context.Context) (err error) {
-	n.gossip, err = gossip.Start(gossip.Options{Node: string(n.id.Node), Cluster: string(n.id.Cluster), Bind: n.opts.Gossip.Listen,
+func (n *Node) openGossip(context.Context) error {
+	g, err := gossip.Start(gossip.Options{Node: string(n.id.Node), Cluster: string(n.id.Cluster), Bind: n.opts.Gossip.Listen,
 		Advertise: n.opts.Gossip.Advertise, Key: n.id.Gossip, Meta: gossip.Meta{Region: n.opts.Region, Zone: n.opts.Zone, Address: n.opts.Advertise},
 		Output: logbridge.Writer(n.log.With("component", "gossip")), OnFatal: n.die})
 	if err != nil {
 		return err
 	}
-	n.life.after("gossip", func(context.Context) error { return n.gossip.Stop() })
+	n.starting.Lock()
+	n.gossip = g
+	n.starting.Unlock()
+	n.life.after("gossip", func(context.Context) error { return g.Stop() })
 	return nil
 }
 

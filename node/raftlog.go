@@ -99,6 +99,14 @@ func (r *raftlog) Applied() uint64 {
 	return i
 }
 
+// Settle waits until this node, which leads, has applied what its predecessors acknowledged.
+func (r *raftlog) Settle(ctx context.Context) error {
+	if err := r.raft.Settle(ctx); err != nil {
+		return &gallery.Error{Kind: gallery.ErrNoLeader, Message: "this node has just begun to lead, or leads no more", Err: err}
+	}
+	return nil
+}
+
 // ReadIndex implements reads.Log.
 func (r *raftlog) ReadIndex(ctx context.Context) (uint64, error) {
 	i, err := r.raft.ReadIndex(ctx, func(ctx context.Context, id string) (uint64, error) {

@@ -93,6 +93,13 @@ func (n *Node) confirm(ctx context.Context, ask Ask) (uint64, error) {
 	return n.lastCommand(commit), nil
 }
 
+// Settle waits until this node, which leads, has applied everything that was acknowledged before its
+// term: until then what its machine does not hold proves nothing. Error: ErrNotLeader.
+func (n *Node) Settle(ctx context.Context) error {
+	_, err := n.settled(ctx)
+	return err
+}
+
 // settled waits for the term's first barrier and returns the term: before that the leader does not
 // know how much of the log is committed.
 func (n *Node) settled(ctx context.Context) (uint64, error) {

@@ -111,6 +111,15 @@ func (b *board) draw(last map[string]string) {
 	b.drawn = len(b.bars)
 }
 
+// pace sets rate and ETA from what was done since the beginning.
+func (n *bar) pace(since time.Duration) {
+	if since < 100*time.Millisecond || n.done <= 0 {
+		return
+	}
+	n.rate = float64(n.done) / since.Seconds()
+	n.eta = time.Duration(float64(n.total-n.done) / n.rate * float64(time.Second))
+}
+
 func (n bar) percent() int {
 	if n.total <= 0 {
 		return 0

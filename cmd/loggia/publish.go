@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -174,6 +175,9 @@ func (c *cli) prepare(ctx context.Context, cl *client.Client, v *v1.Version, o *
 	if len(v.TargetRegions) == 0 {
 		v.TargetRegions = []v1.TargetRegion{{Name: v.Location}}
 	}
+	if err := checkTargets(v, here.Regions); err != nil {
+		return err
+	}
 	if err := ignoreConflict(cl.PutGallery(ctx, v1.Gallery{Name: v.Gallery, Location: v.Location}, client.Precondition{OnlyNew: true})); err != nil {
 		return err
 	}
@@ -194,6 +198,30 @@ func (c *cli) prepare(ctx context.Context, cl *client.Client, v *v1.Version, o *
 	}
 	o.base, err = newest(ctx, cl, v)
 	return err
+}
+
+// checkTargets refuses target regions that the cluster would refuse after the upload.
+func checkTargets(v *v1.Version, regions []v1.Region) error {
+	var known []string
+	for _, r := range regions {
+		known = append(known, r.Name)
+	}
+	home := false
+	for i, t := range v.TargetRegions {
+		field := fmt.Sprintf("targetRegions[%d].name", i)
+		name, err := gallery.ParseRegionName(t.Name)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(known, string(name)) {
+			return &gallery.Error{Kind: gallery.ErrInvalid, Op: "publish", Field: field, Message: fmt.Sprintf("%q is no region of this cluster (%s)", t.Name, strings.Join(known, ", "))}
+		}
+		home = home || name == gallery.NormalizeRegion(v.Location)
+	}
+	if !home {
+		return &gallery.Error{Kind: gallery.ErrInvalid, Op: "publish", Field: "targetRegions", Message: fmt.Sprintf("must contain the version's own location %q", v.Location)}
+	}
+	return nil
 }
 
 // ignoreConflict drops the answer that a thing exists already.
@@ -234,10 +262,7 @@ func (c *cli) upload(ctx context.Context, cl *client.Client, s source, n []strin
 	name := "publish " + lun(s.lun)
 	opts := publish.Options{Pool: buffer.New(clientBuffers), SHA256: o.sha256, Progress: func(p publish.Progress) {
 		shown := bar{name: name, done: p.BytesRead, total: p.Total, note: size(p.SentStored) + " sent"}
-		if secs := time.Since(started).Seconds(); secs > 0 && p.BytesRead > 0 {
-			shown.rate = float64(p.BytesRead) / secs
-			shown.eta = time.Duration(float64(p.Total-p.BytesRead) / shown.rate * float64(time.Second))
-		}
+		shown.pace(time.Since(started))
 		b.set(shown)
 	}}
 	u, res, err := cl.PublishDisk(ctx, v1.UploadRequest{ID: id, Size: s.disk.Size(), Base: o.base}, s.disk, opts, func(note string) {

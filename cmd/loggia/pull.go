@@ -70,9 +70,9 @@ func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, name, o
 	b := newBoard(c.err)
 	started := time.Now()
 	opts := pull.Options{Root: root, Out: out, TempDir: filepath.Dir(out), Progress: func(p pull.Progress) {
-		rate := float64(p.Done()) / time.Since(started).Seconds()
-		b.set(bar{name: "pull", done: p.Done(), total: p.Total, rate: rate,
-			eta: time.Duration(float64(p.Total-p.Done()) / max(rate, 1) * float64(time.Second)), note: size(p.Wire) + " fetched"})
+		shown := bar{name: "pull", done: p.Done(), total: p.Total, note: size(p.Wire) + " fetched"}
+		shown.pace(time.Since(started))
+		b.set(shown)
 	}}
 	if seed != "" {
 		s, err := openImage(seed, "")

@@ -26,6 +26,8 @@ import (
 // Leadership is what the front asks of consensus.
 type Leadership interface {
 	IsLeader() bool
+	// Settle waits until this node, which leads, has applied what its predecessors acknowledged.
+	Settle(ctx context.Context) error
 	// WaitLeader blocks until a leader is known.
 	WaitLeader(ctx context.Context) (gallery.NodeID, error)
 	// While returns a context that ends, too, when another node leads.
@@ -147,6 +149,10 @@ const (
 func (f *Front) forward(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if forwarded(r) || f.o.Leader.IsLeader() {
+			if err := f.o.Leader.Settle(r.Context()); err != nil {
+				respond.Error(f.o.Log, w, r, err)
+				return
+			}
 			next.ServeHTTP(&indexed{ResponseWriter: w, f: f}, r)
 			return
 		}
@@ -175,6 +181,9 @@ func (f *Front) pass(w http.ResponseWriter, r *http.Request, body []byte, next h
 			return &gallery.Error{Kind: gallery.ErrNoLeader, Message: "the cluster has no leader that this node can reach; nothing was changed", Err: err}
 		}
 		if leader == f.o.Self {
+			if err := f.o.Leader.Settle(ctx); err != nil {
+				return err
+			}
 			r.Body = io.NopCloser(bytes.NewReader(body))
 			next.ServeHTTP(w, r)
 			return nil

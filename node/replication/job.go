@@ -60,7 +60,7 @@ func (j *job) run(ctx context.Context) {
 		return
 	}
 	granted, err := proposal.As[command.ReplicaGranted](j.l.o.Reports.Report(ctx, &command.ReplicaClaim{
-		Replica: j.row.Key, Node: j.l.o.Self, Lease: Lease, Source: sources[0].Name()}))
+		Replica: j.row.Key, Node: j.l.o.Self, Lease: Lease}))
 	if err != nil {
 		if !errors.Is(err, gallery.ErrClaimed) && ctx.Err() == nil {
 			log.Warn("claim was not granted", "error", err)

@@ -238,8 +238,14 @@ func (s *story) goOn() error {
 		}
 		i := slices.IndexFunc(st.Regions, func(r v1.RegionStatus) bool { return r.Region == regions[2] })
 		if i >= 0 && st.Regions[i].State == "Completed" {
+			from := "what the region still had"
+			for _, p := range st.Regions[i].Replicas {
+				if p.Source != "" && p.Sent > 0 {
+					from = p.Source
+				}
+			}
 			s.check(len(st.Regions[i].Replicas) == 2, regions[2]+" dropped and added again with 2 replicas", "Completed after %s, from %s",
-				time.Since(began).Round(100*time.Millisecond), st.Regions[i].Replicas[0].Source)
+				time.Since(began).Round(100*time.Millisecond), from)
 			return nil
 		}
 		select {
