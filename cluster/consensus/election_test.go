@@ -73,6 +73,56 @@ func TestPlannedStopHandsLeadershipOver(t *testing.T) {
 	}
 }
 
+// TestLeadershipGoesToWhoeverAnswers holds that a voter that is cut off does not stop a planned stop.
+func TestLeadershipGoesToWhoeverAnswers(t *testing.T) {
+	for i := range 2 {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLab(t, 1, 3)
+			old := l.leader()
+			var others []*member
+			for _, m := range l.all {
+				if m != old {
+					others = append(others, m)
+				}
+			}
+			l.net.Isolate(others[i].id)
+			start := time.Now()
+			if err := old.TransferLeadership(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			l.write("after", old)
+			if took := time.Since(start); took > 2*plannedGoal { // nobody knew yet that it is silent
+				t.Errorf("writes failed for %v", took)
+			}
+			l.net.HealAll()
+			l.equal()
+		})
+	}
+}
+
+// TestLeadershipDoesNotGoToWhoIsKnownToBeSilent holds that such a voter costs a planned stop nothing.
+func TestLeadershipDoesNotGoToWhoIsKnownToBeSilent(t *testing.T) {
+	for i := range 2 {
+		synctest.Test(t, func(t *testing.T) {
+			l := newLab(t, 1, 3)
+			old := l.leader()
+			silent := l.all[(slices.Index(l.all, old)+1+i)%3]
+			l.net.Isolate(silent.id)
+			pause(2 * appendTime)
+			start := time.Now()
+			if err := old.TransferLeadership(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			l.write("after", old)
+			if took := time.Since(start); took > plannedGoal {
+				t.Errorf("writes failed for %v, want at most %v", took, plannedGoal)
+			}
+			l.net.HealAll()
+			l.equal()
+		})
+	}
+}
+
 func TestMinorityTakesNoWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLab(t, 1, 3)

@@ -28,7 +28,8 @@ type Node struct {
 	mu      sync.Mutex
 	closing bool // no work is begun any more
 	lead    leadership
-	changed chan struct{} // closed and replaced when who leads changes
+	failing map[string]bool // voters that don't answer this leader's heartbeats
+	changed chan struct{}   // closed and replaced when who leads changes
 	rounds  rounds
 }
 
@@ -66,7 +67,7 @@ func Open(_ context.Context, o Options) (*Node, error) {
 	if err != nil {
 		return nil, errors.Join(err, st.close())
 	}
-	n := &Node{o: o, stores: st, transport: closer, changed: make(chan struct{})}
+	n := &Node{o: o, stores: st, transport: closer, failing: map[string]bool{}, changed: make(chan struct{})}
 	n.ctx, n.stop = context.WithCancel(context.Background())
 	n.work.Go(func() { n.listen(notify) })
 	if n.raft, err = raft.NewRaft(conf, &fsm{m: o.Machine, fatal: o.OnFatal}, st, st, st.snapshots, t); err != nil {
@@ -84,7 +85,7 @@ func (n *Node) listen(notify <-chan bool) {
 		select {
 		case leading := <-notify:
 			n.mu.Lock()
-			n.lead = leadership{leading, n.lead.word + 1}
+			n.lead, n.failing = leadership{leading, n.lead.word + 1}, map[string]bool{}
 			n.wakeLocked()
 			n.mu.Unlock()
 		case <-n.ctx.Done():
@@ -98,26 +99,40 @@ func (n *Node) wakeLocked() {
 	n.changed = make(chan struct{})
 }
 
-// observe wakes those who wait for another node to lead.
+// observe wakes those who wait for another node to lead, and notes who does not answer.
 func (n *Node) observe() {
 	ch := make(chan raft.Observation, 64)
 	n.observer = raft.NewObserver(ch, false, func(o *raft.Observation) bool {
-		_, ok := o.Data.(raft.LeaderObservation)
-		return ok
+		switch o.Data.(type) {
+		case raft.LeaderObservation, raft.FailedHeartbeatObservation, raft.ResumedHeartbeatObservation:
+			return true
+		}
+		return false
 	})
 	n.raft.RegisterObserver(n.observer)
 	n.work.Go(func() {
 		for {
 			select {
-			case <-ch:
-				n.mu.Lock()
-				n.wakeLocked()
-				n.mu.Unlock()
+			case o := <-ch:
+				n.note(o.Data)
 			case <-n.ctx.Done():
 				return
 			}
 		}
 	})
+}
+
+func (n *Node) note(what any) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch o := what.(type) {
+	case raft.LeaderObservation:
+		n.wakeLocked()
+	case raft.FailedHeartbeatObservation:
+		n.failing[string(o.PeerID)] = true
+	case raft.ResumedHeartbeatObservation:
+		delete(n.failing, string(o.PeerID))
+	}
 }
 
 // begin runs f, for whose end Close waits; false: the node is closing.
@@ -187,119 +202,6 @@ func (n *Node) WaitLeader(ctx context.Context) (string, error) {
 
 // CurrentTerm is the node's term.
 func (n *Node) CurrentTerm() uint64 { return n.raft.CurrentTerm() }
-
-// enqueueTime bounds the wait for a place in raft's queue.
-const enqueueTime = 5 * time.Second
-
-// Propose puts a command into the log and returns what applying it on this node gave. Errors:
-// ErrNotLeader and ErrTooLarge (nothing was done), ErrUnknownOutcome (it may take effect yet).
-func (n *Node) Propose(ctx context.Context, data []byte) (result any, index uint64, err error) {
-	if len(data) > MaxCommand {
-		return nil, 0, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(data), MaxCommand)
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, 0, err
-	}
-	patience := enqueueTime
-	if end, ok := ctx.Deadline(); ok {
-		patience = min(patience, max(time.Until(end), time.Millisecond)) // to raft 0 means for ever
-	}
-	f := n.raft.ApplyLog(raft.Log{Data: data}, patience)
-	if err := n.wait(ctx, f); err != nil {
-		return nil, 0, err
-	}
-	if isFatal(f.Response()) {
-		return nil, 0, fmt.Errorf("%w: the machine has stopped", ErrUnknownOutcome)
-	}
-	return f.Response(), f.Index(), nil
-}
-
-// wait waits for a future with the caller's deadline.
-func (n *Node) wait(ctx context.Context, f raft.Future) error {
-	done := make(chan error, 1)
-	if !n.begin(func() { done <- f.Error() }) { // ends with leadership at the latest
-		return fmt.Errorf("%w: %w", ErrUnknownOutcome, ErrClosed)
-	}
-	select {
-	case err := <-done:
-		return kind(err)
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", ErrUnknownOutcome, ctx.Err())
-	}
-}
-
-func kind(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrLeadershipTransferInProgress), errors.Is(err, raft.ErrEnqueueTimeout):
-		return fmt.Errorf("%w: %w", ErrNotLeader, err)
-	case errors.Is(err, raft.ErrLeadershipLost), errors.Is(err, raft.ErrAbortedByRestore):
-		return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
-	case errors.Is(err, raft.ErrRaftShutdown):
-		return fmt.Errorf("%w: %w", ErrUnknownOutcome, ErrClosed)
-	}
-	return err
-}
-
-// Server is a member of the configuration.
-type Server struct {
-	ID, Address string
-	Voter       bool
-}
-
-// Servers returns the latest configuration that this node knows.
-func (n *Node) Servers() ([]Server, error) {
-	f := n.raft.GetConfiguration()
-	if err := f.Error(); err != nil {
-		return nil, kind(err)
-	}
-	var out []Server
-	for _, s := range f.Configuration().Servers {
-		out = append(out, Server{string(s.ID), hostPort(s.Address), s.Suffrage == raft.Voter})
-	}
-	return out, nil
-}
-
-// AddVoter gives a node a vote, whether it is in the configuration or not.
-func (n *Node) AddVoter(ctx context.Context, id, addr string) error {
-	return n.wait(ctx, n.raft.AddVoter(raft.ServerID(id), join(id, addr), 0, enqueueTime))
-}
-
-// AddStandby adds a node that gets the log and has no vote.
-func (n *Node) AddStandby(ctx context.Context, id, addr string) error {
-	return n.wait(ctx, n.raft.AddNonvoter(raft.ServerID(id), join(id, addr), 0, enqueueTime))
-}
-
-// Remove takes a node out of the configuration.
-func (n *Node) Remove(ctx context.Context, id string) error {
-	return n.wait(ctx, n.raft.RemoveServer(raft.ServerID(id), 0, enqueueTime))
-}
-
-// TransferLeadership makes another voter lead: the one whose log is most complete or, where that does
-// not answer, any other.
-func (n *Node) TransferLeadership(ctx context.Context) error {
-	if !n.IsLeader() {
-		return ErrNotLeader
-	}
-	err := n.wait(ctx, n.raft.LeadershipTransfer())
-	if err == nil {
-		return nil
-	}
-	f := n.raft.GetConfiguration()
-	if e := f.Error(); e != nil {
-		return errors.Join(err, e)
-	}
-	for _, s := range f.Configuration().Servers {
-		if s.Suffrage != raft.Voter || string(s.ID) == n.o.NodeID || !n.IsLeader() || ctx.Err() != nil {
-			continue
-		}
-		if n.wait(ctx, n.raft.LeadershipTransferToServer(s.ID, s.Address)) == nil {
-			return nil
-		}
-	}
-	return err
-}
 
 // transferTime bounds the wait for another leader in a planned stop.
 const transferTime = 3 * time.Second

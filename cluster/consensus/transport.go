@@ -44,15 +44,20 @@ func StreamTransport(l net.Listener, dial Dialer) Transport {
 			Stream: s, MaxPool: connections, MaxRPCsInFlight: oneInFlight,
 			Timeout: appendTime, Logger: logbridge.HC(o.Logger), ServerAddressProvider: find,
 		})
-		return t, &streamTransport{NetworkTransport: t, stream: s, find: find}, nil
+		st := &streamTransport{NetworkTransport: t, stream: s, find: find, patience: patience(o.RTT)}
+		return st, st, nil
 	}
 }
+
+// Without this pre-votes are off with no more than a warning.
+var _ raft.WithPreVote = (*streamTransport)(nil)
 
 // streamTransport is raft's transport and the stream below it.
 type streamTransport struct {
 	*raft.NetworkTransport
-	stream *stream
-	find   provider
+	stream   *stream
+	find     provider
+	patience time.Duration
 }
 
 // Close ends all connections, too, which raft leaves to the other side.

@@ -40,10 +40,9 @@ type Options struct {
 // Alive is what gossip has heard of a node.
 type Alive string
 
-// The rumours.
+// The rumours. memberlist tells nobody whom it merely suspects.
 const (
 	IsAlive   Alive = "alive"
-	IsSuspect Alive = "suspect"
 	IsDead    Alive = "dead"
 	IsUnknown Alive = "unknown"
 )
