@@ -10,7 +10,7 @@ type Member struct {
 	Address string    `json:"address"` // host:port of its one TLS port
 	Seat    string    `json:"seat"`    // voter, standby
 	Leader  bool      `json:"leader"`
-	Alive   string    `json:"gossip"` // alive, suspect, dead, unknown: a hint
+	Alive   string    `json:"gossip"` // alive, dead or unknown: a hint
 	Version string    `json:"version"`
 	Joined  time.Time `json:"joined"`
 }

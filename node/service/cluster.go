@@ -24,7 +24,7 @@ type Cluster interface {
 	Leader() (gallery.NodeID, bool)
 	Servers() ([]Server, error)
 	TransferLeadership(ctx context.Context) error
-	// Alive says what gossip has heard of a node: alive, suspect, dead or unknown.
+	// Alive says what gossip has heard of a node: alive, dead or unknown.
 	Alive(gallery.NodeID) string
 	// JoinToken writes a join token's text: it carries the hash of the cluster's CA.
 	JoinToken(id gallery.TokenID, secret [32]byte) (string, error)
