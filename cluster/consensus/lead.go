@@ -49,10 +49,10 @@ func (n *Node) scope(ctx context.Context, since leadership, duties func(context.
 	watch.Go(func() { n.endWith(ctx, since, cancel) })
 	defer watch.Wait()
 	defer cancel()
-	err := n.wait(ctx, n.raft.Barrier(barrierTime))
-	if err == nil {
-		err = duties(ctx)
+	if _, err := n.settled(ctx); err != nil { // shared with the first requests of the term
+		return n.rest(ctx)
 	}
+	err := duties(ctx)
 	if err == nil || ctx.Err() != nil || !n.IsLeader() {
 		return false
 	}
@@ -60,10 +60,15 @@ func (n *Node) scope(ctx context.Context, since leadership, duties func(context.
 	if err := n.TransferLeadership(ctx); err != nil {
 		n.o.Logger.Warn("leadership was not handed over", "error", err)
 	}
-	rest := time.NewTimer(restTime)
-	defer rest.Stop()
+	return n.rest(ctx)
+}
+
+// rest waits a moment and says whether the scope is still this node's to begin anew.
+func (n *Node) rest(ctx context.Context) bool {
+	t := time.NewTimer(restTime)
+	defer t.Stop()
 	select {
-	case <-rest.C:
+	case <-t.C:
 		return true
 	case <-ctx.Done():
 		return false

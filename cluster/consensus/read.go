@@ -13,7 +13,24 @@ import (
 type rounds struct {
 	next    *round // not begun: who asks now may join it
 	running bool
-	barrier uint64 // term whose first barrier has returned
+	first   *first // barrier of the latest term in which anybody asked; nil: of none
+}
+
+// first is a term's first barrier, which all share who come before it has returned.
+type first struct {
+	term uint64
+	done chan struct{}
+	err  error // valid after done
+}
+
+// failed says whether the barrier has returned in vain.
+func (f *first) failed() bool {
+	select {
+	case <-f.done:
+		return f.err != nil
+	default:
+		return false
+	}
 }
 
 type round struct {
@@ -107,22 +124,41 @@ func (n *Node) settled(ctx context.Context) (uint64, error) {
 	if !n.leads(term) {
 		return 0, ErrNotLeader
 	}
-	n.mu.Lock()
-	done := n.rounds.barrier == term
-	n.mu.Unlock()
-	if done {
-		return term, nil
+	f, ok := n.barrier(term)
+	if !ok {
+		return 0, fmt.Errorf("%w: %w", ErrNotLeader, ErrClosed)
 	}
-	if err := n.wait(ctx, n.raft.Barrier(barrierTime)); err != nil {
-		return 0, fmt.Errorf("%w: %w", ErrNotLeader, err)
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		return 0, fmt.Errorf("%w: %w", ErrNotLeader, ctx.Err())
+	}
+	if f.err != nil {
+		return 0, fmt.Errorf("%w: %w", ErrNotLeader, f.err)
 	}
 	if !n.leads(term) { // the barrier may be a later term's
 		return 0, fmt.Errorf("%w: leadership moved meanwhile", ErrNotLeader)
 	}
+	return term, nil
+}
+
+// barrier returns the term's first barrier, which it begins where nobody has. Not ok: the node is
+// closing.
+func (n *Node) barrier(term uint64) (f *first, ok bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.rounds.barrier = term
-	return term, nil
+	if f := n.rounds.first; f != nil && f.term == term && !f.failed() {
+		return f, true
+	}
+	f = &first{term: term, done: make(chan struct{})}
+	ok = n.beginLocked(func() {
+		defer close(f.done)
+		f.err = n.wait(n.ctx, n.raft.Barrier(barrierTime))
+	})
+	if ok {
+		n.rounds.first = f
+	}
+	return f, ok
 }
 
 // leads says whether this node leads in that very term.
