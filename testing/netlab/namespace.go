@@ -101,12 +101,28 @@ func (ns *namespace) do(f func() error) error {
 	})
 }
 
-// onThread runs f on a thread of its own, which ends with it and so leaks no namespace to others.
+// onThread runs f on a thread that f may move to another namespace, and brings the thread home.
+// A thread must not end here: the kernel then kills the children that it forked for anybody, if
+// they have a parent-death signal.
 func onThread(f func() error) error {
 	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // never unlocked
-		done <- f()
+		runtime.LockOSThread()
+		home, err := os.Open("/proc/thread-self/ns/net")
+		if err != nil {
+			runtime.UnlockOSThread()
+			done <- err
+			return
+		}
+		err = f()
+		back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET)
+		if back == nil {
+			runtime.UnlockOSThread()
+		} // else it ends after all, rather than leak the namespace to others
+		if e := errors.Join(back, home.Close()); e != nil {
+			err = errors.Join(err, fmt.Errorf("leave the namespace: %w", e))
+		}
+		done <- err
 	}()
 	return <-done
 }
