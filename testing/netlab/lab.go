@@ -62,7 +62,8 @@ type Lab struct {
 	relays  errgroup.Group
 }
 
-// New makes the regions and their links. Errors wrap ErrForbidden where the environment refuses.
+// New makes the regions and their links, and ends what labs of crashed processes have left
+// running. Errors wrap ErrForbidden where the environment refuses.
 func New(o Options) (*Lab, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("network lab: %w", err)
@@ -71,6 +72,9 @@ func New(o Options) (*Lab, error) {
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	if err := l.build(); err != nil {
 		return nil, errors.Join(fmt.Errorf("network lab: %w", err), l.Close())
+	}
+	if err := sweep(); err != nil {
+		return nil, errors.Join(fmt.Errorf("network lab: end what a crashed lab left: %w", err), l.Close())
 	}
 	return l, nil
 }
@@ -144,11 +148,19 @@ func (l *Lab) setCut(cut bool, a, b string) error {
 	return nil
 }
 
+func (l *Lab) inodes() map[uint64]bool {
+	all := map[uint64]bool{}
+	for _, ns := range l.regions {
+		all[ns.inode] = true
+	}
+	return all
+}
+
 // Close kills every process in the lab, grandchildren too, and removes the lab. Whoever started a
 // command still has to Wait for it.
 func (l *Lab) Close() error {
 	l.cancel()
-	errs := []error{l.kill()}
+	errs := []error{kill(l.inodes())}
 	for _, k := range l.links {
 		errs = append(errs, k.close())
 	}

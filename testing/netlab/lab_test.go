@@ -256,10 +256,10 @@ func TestCommandRunsInItsRegionAndDiesWithTheLab(t *testing.T) {
 	if _, err := fmt.Fscan(pipe, &child); err != nil {
 		t.Fatal(err)
 	}
-	if pids, err := inside(l.regions); err != nil || !slices.Contains(pids, child) || !slices.Contains(pids, cmd.Process.Pid) {
+	if pids, err := inside(l.inodes()); err != nil || !slices.Contains(pids, child) || !slices.Contains(pids, cmd.Process.Pid) {
 		t.Fatalf("in the lab: %v, %v, want %d and %d", pids, err, cmd.Process.Pid, child)
 	}
-	regions := l.regions
+	regions := l.inodes()
 	must(t, l.Close())
 	var exit *exec.ExitError
 	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {

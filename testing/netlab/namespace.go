@@ -52,7 +52,11 @@ func (ns *namespace) prepare() error {
 		return err
 	}
 	ns.inode = st.Ino
-	script := []string{"link set lo up"}
+	me, err := self()
+	if err != nil {
+		return err
+	}
+	script := []string{"link set dev lo alias " + me.mark(), "link set lo up"}
 	for h := range MaxHosts {
 		script = append(script, fmt.Sprintf("addr add %s/32 dev lo scope global", ns.addr(h)))
 	}
@@ -103,11 +107,17 @@ func (ns *namespace) do(f func() error) error {
 
 // onThread runs f on a thread that f may move to another namespace, and brings the thread home.
 // A thread must not end here: the kernel then kills the children that it forked for anybody, if
-// they have a parent-death signal.
+// they have a parent-death signal. The main thread stays home: to other labs, the namespace that it
+// is in is the one that the process is in, and they kill what is in theirs.
 func onThread(f func() error) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			defer runtime.UnlockOSThread()
+			done <- onThread(f) // on another: this one is held meanwhile
+			return
+		}
 		home, err := os.Open("/proc/thread-self/ns/net")
 		if err != nil {
 			runtime.UnlockOSThread()

@@ -2,27 +2,35 @@ package netlab
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
-	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
 	"syscall"
-	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Command is exec.Command for a process of a region. It gets SIGKILL when the lab is closed and
-// when this process dies. The caller starts it and waits for it; its pid is the program's own.
+// when this process dies, and is in a process group of its own: a signal from the terminal is for
+// this process to pass on. The caller starts it and waits for it; its pid is the program's own.
 func (l *Lab) Command(region, name string, args ...string) *exec.Cmd {
-	args = append([]string{"--net=" + l.region(region).path(), "--", name}, args...)
-	cmd := exec.CommandContext(l.ctx, "nsenter", args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	return l.command(l.ctx, region, name, args...)
+}
+
+// CommandContext is Command with a context at whose end the process is killed.
+func (l *Lab) CommandContext(ctx context.Context, region, name string, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithCancel(ctx)
+	context.AfterFunc(l.ctx, cancel)
+	return l.command(ctx, region, name, args...)
+}
+
+func (l *Lab) command(ctx context.Context, region, name string, args ...string) *exec.Cmd {
+	args = append([]string{"--net=" + l.Namespace(region), "--", name}, args...)
+	cmd := exec.CommandContext(ctx, "nsenter", args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	return cmd
 }
+
+// Namespace is a path by which other programs (nsenter --net=PATH) enter a region while the lab is
+// open. It panics on a region that the lab does not have.
+func (l *Lab) Namespace(region string) string { return l.region(region).path() }
 
 // Dial connects from a region to an address with a literal IP.
 func (l *Lab) Dial(ctx context.Context, region, network, address string) (net.Conn, error) {
@@ -42,53 +50,4 @@ func (l *Lab) Listen(ctx context.Context, region, network, address string) (net.
 		return err
 	})
 	return ln, err
-}
-
-// killPatience bounds the wait for killed processes: one that hangs in the kernel is an error.
-const killPatience = 10 * time.Second
-
-// kill ends every process that is in one of the regions, until there is none.
-func (l *Lab) kill() error {
-	deadline := time.Now().Add(killPatience)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		pids, err := inside(l.regions)
-		if err != nil || len(pids) == 0 {
-			return err
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("processes %v outlived SIGKILL", pids)
-		}
-		for _, pid := range pids {
-			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
-				return fmt.Errorf("kill %d: %w", pid, err)
-			}
-		}
-		<-tick.C
-	}
-}
-
-// inside lists the processes of regions. Zombies have left them already.
-func inside(regions []*namespace) ([]int, error) {
-	ours := map[uint64]bool{}
-	for _, ns := range regions {
-		ours[ns.inode] = true
-	}
-	dirs, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		return nil, err
-	}
-	var pids []int
-	for _, dir := range dirs {
-		pid, err := strconv.Atoi(filepath.Base(dir))
-		var st unix.Stat_t
-		if err != nil || pid == os.Getpid() || unix.Stat(dir+"/ns/net", &st) != nil {
-			continue // gone meanwhile
-		}
-		if ours[st.Ino] {
-			pids = append(pids, pid)
-		}
-	}
-	return pids, nil
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // A child with a parent-death signal dies with the thread that forked it. The lab moves threads
@@ -25,7 +27,7 @@ func TestCommandOutlivesOtherUsesOfTheLab(t *testing.T) {
 		default:
 		}
 	}
-	if pids, err := inside(l.regions); err != nil || len(pids) != 1 {
+	if pids, err := inside(l.inodes()); err != nil || len(pids) != 1 {
 		t.Errorf("in the lab: %v, %v, want the command alone", pids, err)
 	}
 }
@@ -69,5 +71,16 @@ func TestCloseLeavesNothing(t *testing.T) {
 		if at, err := os.Readlink(task); err == nil && at != home {
 			t.Errorf("%s is still in %s", task, at)
 		}
+	}
+}
+
+func TestTheMainThreadStaysHome(t *testing.T) {
+	for range 500 {
+		must(t, onThread(func() error {
+			if unix.Gettid() == unix.Getpid() {
+				t.Error("on the main thread")
+			}
+			return nil
+		}))
 	}
 }
