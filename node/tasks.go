@@ -83,7 +83,7 @@ func (n *Node) mingle(ctx context.Context) error {
 
 // warmEvery is how often every voter is called: a new leader is then asked over a connection that
 // stands, which saves two round trips when it counts.
-const warmEvery = 20 * time.Second
+const warmEvery = 5 * time.Second
 
 // keepWarm keeps connections to all voters.
 func (n *Node) keepWarm(ctx context.Context) error {
