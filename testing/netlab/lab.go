@@ -15,16 +15,27 @@ const (
 	MaxRegions = 16
 	MaxHosts   = 16 // addresses per region
 	maxName    = 12 // "to-" and the name are an interface's name, which has 15 bytes
+	maxRTT     = 10 * time.Second
+
+	minTCPBuffer = 128 << 10 // the kernel's default at the start of a connection
+	maxTCPBuffer = 1 << 30   // the kernel's limit of a window
 )
 
 // ErrForbidden says that this environment does not let us make network namespaces.
 var ErrForbidden = errors.New("network namespaces are forbidden here: they need root (CAP_SYS_ADMIN, CAP_NET_ADMIN) and /dev/net/tun")
+
+// ErrNoRelay says that the lab was made without distance and rate: the kernel carries its packets.
+var ErrNoRelay = errors.New("the lab was made without a round trip and without a rate")
 
 // Options describe a lab.
 type Options struct {
 	Regions  []string
 	RTT      time.Duration // between any two regions
 	RateMbit int           // of each region's line, each way, in 10^6 bit/s; 0 is no limit
+
+	// TCPBuffer is the most that a TCP socket may buffer each way, in bytes, and so what bounds one
+	// stream over a distance; 0 leaves the kernel's own (tcp_rmem, tcp_wmem).
+	TCPBuffer int
 }
 
 // Validate reports every fault at once.
@@ -43,13 +54,21 @@ func (o Options) Validate() error {
 		}
 		seen[r] = true
 	}
-	if o.RTT < 0 || o.RTT > 10*time.Second {
-		errs = append(errs, fmt.Errorf("round trip %s: want 0 to 10s", o.RTT))
-	}
+	errs = append(errs, validRTT(o.RTT))
 	if o.RateMbit < 0 {
 		errs = append(errs, fmt.Errorf("rate %d Mbit/s: want 0 or more", o.RateMbit))
 	}
+	if o.TCPBuffer != 0 && (o.TCPBuffer < minTCPBuffer || o.TCPBuffer > maxTCPBuffer) {
+		errs = append(errs, fmt.Errorf("TCP buffer %d: want %d to %d bytes, or 0 for the kernel's", o.TCPBuffer, minTCPBuffer, maxTCPBuffer))
+	}
 	return errors.Join(errs...)
+}
+
+func validRTT(d time.Duration) error {
+	if d < 0 || d > maxRTT {
+		return fmt.Errorf("round trip %s: want 0 to %s", d, maxRTT)
+	}
+	return nil
 }
 
 // Lab is a set of regions. Its methods may be called concurrently.
@@ -86,6 +105,9 @@ func (l *Lab) build() error {
 			return err
 		}
 		l.regions = append(l.regions, ns)
+		if err := ns.setTCPBuffer(l.options.TCPBuffer); err != nil {
+			return fmt.Errorf("region %s: %w", name, err)
+		}
 	}
 	lines := make([]line, len(l.regions))
 	for i, a := range l.regions {
@@ -116,6 +138,21 @@ func (l *Lab) region(name string) *namespace {
 		}
 	}
 	panic(fmt.Sprintf("netlab: no region %q", name))
+}
+
+// SetRTT changes the round trip between any two regions for packets that are sent from now on. It
+// returns ErrNoRelay where the lab has nothing to delay them with.
+func (l *Lab) SetRTT(d time.Duration) error {
+	if err := validRTT(d); err != nil {
+		return err
+	}
+	for _, k := range l.links {
+		if k.veth {
+			return ErrNoRelay
+		}
+		k.setRTT(d)
+	}
+	return nil
 }
 
 // Cut drops, silently, every packet between two regions; Join ends that.

@@ -109,6 +109,53 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+func TestSetRTT(t *testing.T) {
+	l := newLab(t, Options{Regions: []string{"eu", "us"}, RTT: 10 * time.Millisecond})
+	c := dial(t, l, "us", echo(t, l, "eu"))
+	for _, rtt := range []time.Duration{200 * time.Millisecond, 20 * time.Millisecond} {
+		must(t, l.SetRTT(rtt))
+		best := time.Hour
+		for range 5 {
+			took, err := ping(c, 100, 10*time.Second)
+			must(t, err)
+			best = min(best, took)
+		}
+		if best < rtt || best > rtt+20*time.Millisecond {
+			t.Errorf("best round trip %s, want %s", best, rtt)
+		}
+	}
+	if err := l.SetRTT(-1); err == nil {
+		t.Error("set a negative round trip")
+	}
+	near := newLab(t, Options{Regions: []string{"eu", "us"}})
+	if err := near.SetRTT(time.Second); !errors.Is(err, ErrNoRelay) {
+		t.Errorf("without a relay: %v, want %v", err, ErrNoRelay)
+	}
+}
+
+func TestTCPBuffer(t *testing.T) {
+	l := newLab(t, Options{Regions: []string{"eu"}, TCPBuffer: 16 << 20})
+	out, err := l.Command("eu", "cat", "/proc/sys/net/ipv4/tcp_rmem", "/proc/sys/net/ipv4/tcp_wmem").Output()
+	if got := strings.Fields(string(out)); err != nil || len(got) != 6 || got[2] != "16777216" || got[5] != "16777216" {
+		t.Errorf("got %q, %v, want 16777216 twice", out, err)
+	}
+}
+
+func TestCommandContext(t *testing.T) {
+	l := newLab(t, Options{Regions: []string{"eu"}})
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd := l.CommandContext(ctx, "eu", "sleep", "1000")
+	must(t, cmd.Start())
+	if group, err := syscall.Getpgid(cmd.Process.Pid); err != nil || group != cmd.Process.Pid {
+		t.Errorf("in process group %d, %v, want one of its own, %d", group, err, cmd.Process.Pid)
+	}
+	cancel()
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Errorf("the command ended with %v, want killed", err)
+	}
+}
+
 func TestHostsOfARegionAreNear(t *testing.T) {
 	l := newLab(t, Options{Regions: []string{"eu", "us"}, RTT: time.Second})
 	took, err := ping(dial(t, l, "eu", echo(t, l, "eu")), 1<<16, 10*time.Second)
@@ -196,22 +243,26 @@ func throughput(t *testing.T, l *Lab, streams int, total int64) float64 {
 	ln, err := l.Listen(t.Context(), "eu", "tcp", netip.AddrPortFrom(l.Addr("eu", 0), 0).String())
 	must(t, err)
 	defer ln.Close()
+	var from, to []net.Conn
+	for range streams { // the handshakes are not measured
+		from = append(from, dial(t, l, "us", ln.Addr().String()))
+		c, err := ln.Accept()
+		must(t, err)
+		to = append(to, c)
+	}
 	var g errgroup.Group
 	start := time.Now()
-	for range streams {
-		c := dial(t, l, "us", ln.Addr().String())
-		s, err := ln.Accept()
-		must(t, err)
+	for i, c := range from {
 		g.Go(func() error {
 			_, err := io.CopyN(c, zeros{}, total/int64(streams))
 			return errors.Join(err, c.Close())
 		})
 		g.Go(func() error {
-			n, err := io.Copy(io.Discard, s)
+			n, err := io.Copy(io.Discard, to[i])
 			if n != total/int64(streams) {
 				err = errors.Join(err, fmt.Errorf("got %d bytes", n))
 			}
-			return errors.Join(err, s.Close())
+			return errors.Join(err, to[i].Close())
 		})
 	}
 	must(t, g.Wait())
@@ -277,6 +328,7 @@ func TestOptions(t *testing.T) {
 		"twice":         {Regions: []string{"eu", "eu"}},
 		"negative RTT":  {Regions: []string{"eu"}, RTT: -1},
 		"negative rate": {Regions: []string{"eu"}, RateMbit: -1},
+		"small buffer":  {Regions: []string{"eu"}, TCPBuffer: 1},
 	} {
 		if l, err := New(o); err == nil {
 			must(t, l.Close())

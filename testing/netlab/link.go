@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// link joins two regions. Exactly one of veth and the two devices is in use.
+// link joins two regions. Exactly one of veth and the two devices with their relays is in use.
 type link struct {
 	a, b    *namespace
 	veth    bool
-	devices [2]*tun // at a, at b
+	devices [2]*tun   // at a, at b
+	relays  [2]*relay // from a, from b
 	cut     atomic.Bool
 }
 
@@ -24,24 +25,30 @@ func (l *Lab) connect(a, b *namespace, lineA, lineB *line) (*link, error) {
 	if k.veth {
 		return k, nil
 	}
-	delay := l.options.RTT / 2
-	for _, d := range []struct {
+	for i, d := range []struct {
 		from, to         *tun
 		sender, receiver *line
-		delay            time.Duration
 	}{
-		{k.devices[0], k.devices[1], lineA, lineB, delay},
-		{k.devices[1], k.devices[0], lineB, lineA, l.options.RTT - delay},
+		{k.devices[0], k.devices[1], lineA, lineB},
+		{k.devices[1], k.devices[0], lineB, lineA},
 	} {
-		r := relay{
-			from: d.from, to: d.to, delay: d.delay, cut: &k.cut,
+		k.relays[i] = &relay{
+			from: d.from, to: d.to, cut: &k.cut,
 			rate: int64(l.options.RateMbit) * 1e6, up: &d.sender.up, down: &d.receiver.down,
 			queue: make(chan packet, maxQueued),
 		}
+	}
+	k.setRTT(l.options.RTT)
+	for _, r := range k.relays {
 		l.relays.Go(func() error { return r.read(l.ctx) })
 		l.relays.Go(func() error { return r.write(l.ctx) })
 	}
 	return k, nil
+}
+
+func (k *link) setRTT(d time.Duration) {
+	k.relays[0].delay.Store(int64(d / 2))
+	k.relays[1].delay.Store(int64(d - d/2))
 }
 
 // devicesUp makes the devices at both ends, and the routes over them.

@@ -26,10 +26,11 @@ type packet struct {
 }
 
 // relay carries packets one way. The time at which a packet arrives is fixed when it is sent:
-// the sender's line, then the distance, then the receiver's line. It never reorders.
+// the sender's line, then the distance, then the receiver's line. It never reorders: where the
+// distance shrinks, packets wait for those before them.
 type relay struct {
 	from, to *tun
-	delay    time.Duration
+	delay    atomic.Int64 // time.Duration; of packets that are sent from now on
 	cut      *atomic.Bool
 	rate     int64 // bit/s of the lines; 0 is no limit
 	up, down *turnstile
@@ -87,7 +88,7 @@ func (r *relay) enqueue(data []byte) {
 	}
 	t, ok := r.up.pass(time.Now(), len(data)-headerLen, r.rate)
 	if ok {
-		t, ok = r.down.pass(t.Add(r.delay), len(data)-headerLen, r.rate)
+		t, ok = r.down.pass(t.Add(time.Duration(r.delay.Load())), len(data)-headerLen, r.rate)
 	}
 	if !ok {
 		return
