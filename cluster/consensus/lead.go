@@ -18,12 +18,16 @@ const (
 // only when the last has fully ended. Duties that fail while this node leads make it hand leadership
 // over; where nobody takes it, they are begun anew.
 func (n *Node) Lead(ctx context.Context, duties func(context.Context) error) error {
+	ended := uint64(0) // word of the last scope: other news wakes a leader, too
 	for {
 		n.mu.Lock()
 		now := n.lead
 		n.mu.Unlock()
-		if now.leading && n.scope(ctx, now, duties) {
-			continue
+		if now.leading && now.word != ended {
+			if n.scope(ctx, now, duties) {
+				continue
+			}
+			ended = now.word
 		}
 		n.mu.Lock()
 		same, changed := n.lead == now, n.changed

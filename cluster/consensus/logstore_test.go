@@ -201,6 +201,23 @@ func TestFailedWriteIsFatal(t *testing.T) {
 	}
 }
 
+// TestChecksumIsGolden holds C7: the next release reads the log of this one. The checksum is
+// CRC-32C of index, term (big endian), type and data.
+func TestChecksumIsGolden(t *testing.T) {
+	c, f, end := newChecked()
+	if err := c.StoreLogs(entries(1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	var l raft.Log
+	if err := f.GetLog(1, &l); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := fmt.Sprintf("%x", l.Extensions), "382f13ec"; got != want {
+		t.Errorf("entry 1 is kept with %s, want %s", got, want)
+	}
+	end.none(t)
+}
+
 // TestHungWriteIsFatal holds C3.
 func TestHungWriteIsFatal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -123,6 +123,9 @@ func (n *Node) observe() {
 }
 
 func (n *Node) note(what any) {
+	if o, ok := what.(raft.LeaderObservation); ok {
+		n.tell(string(o.LeaderID))
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	switch o := what.(type) {
@@ -133,6 +136,15 @@ func (n *Node) note(what any) {
 	case raft.ResumedHeartbeatObservation:
 		delete(n.failing, string(o.PeerID))
 	}
+}
+
+// tell logs a change of leader: of all that raft has to say this is an operator's news.
+func (n *Node) tell(leader string) {
+	if leader == "" {
+		n.o.Logger.Info("no leader is known", "term", n.raft.CurrentTerm())
+		return
+	}
+	n.o.Logger.Info("a node leads", "leader", leader, "term", n.raft.CurrentTerm())
 }
 
 // begin runs f, for whose end Close waits; false: the node is closing.
@@ -199,9 +211,6 @@ func (n *Node) WaitLeader(ctx context.Context) (string, error) {
 		t.Stop()
 	}
 }
-
-// CurrentTerm is the node's term.
-func (n *Node) CurrentTerm() uint64 { return n.raft.CurrentTerm() }
 
 // transferTime bounds the wait for another leader in a planned stop.
 const transferTime = 3 * time.Second

@@ -27,12 +27,21 @@ func (n *Node) Propose(ctx context.Context, data []byte) (result any, index uint
 	}
 	f := n.raft.ApplyLog(raft.Log{Data: data}, patience)
 	if err := n.wait(ctx, f); err != nil {
-		return nil, 0, err
+		return nil, 0, outcome(err)
 	}
 	if isFatal(f.Response()) {
 		return nil, 0, fmt.Errorf("%w: the machine has stopped", ErrUnknownOutcome)
 	}
 	return f.Response(), f.Index(), nil
+}
+
+// outcome says of a write that failed what became of it. Where this node's own disk refused it, the
+// disk may hold it all the same, and then it is committed when the node starts again.
+func outcome(err error) error {
+	if errors.Is(err, ErrNotLeader) || errors.Is(err, ErrUnknownOutcome) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
 }
 
 // wait waits for a future with the caller's deadline.

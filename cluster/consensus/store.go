@@ -35,8 +35,8 @@ func openStores(o Options) (*stores, error) {
 		c.logs, c.stable = m, m
 		return &stores{checked: c, snapshots: raft.NewInmemSnapshotStore(), close: func() error { return nil }}, nil
 	}
-	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, err
+	if err := private(o.Dir); err != nil {
+		return nil, fmt.Errorf("make the log's directory: %w", err)
 	}
 	bolt, err := raftboltdb.New(raftboltdb.Options{Path: filepath.Join(o.Dir, "log.db"), BoltOptions: &bbolt.Options{Timeout: lockTime}})
 	if err != nil {
@@ -51,6 +51,14 @@ func openStores(o Options) (*stores, error) {
 		return nil, errors.Join(err, bolt.Close())
 	}
 	return &stores{checked: c, snapshots: snaps, close: bolt.Close}, nil
+}
+
+// private makes a directory for its owner only. Raft's snapshots in it are readable by all but for that.
+func private(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o700) // it may have been there
 }
 
 // ErrState is returned by Open where log and snapshots don't make a whole state.

@@ -153,6 +153,14 @@ func TestLogThatASnapshotReplacedIsDropped(t *testing.T) {
 
 func TestFilesAreForTheOwnerOnly(t *testing.T) {
 	dir := fill(t, 1, 3, 2)
+	if err := os.Chmod(dir, 0o755); err != nil { // as an operator may have made it
+		t.Fatal(err)
+	}
+	s, err := openStores(Options{Dir: dir, OnFatal: func(err error) { t.Error(err) }, Logger: discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
 	for path, want := range map[string]os.FileMode{dir: 0o700, filepath.Join(dir, "log.db"): 0o600} {
 		info, err := os.Stat(path)
 		if err != nil {
