@@ -111,7 +111,10 @@ var codes = map[string]error{
 
 	"KeyTooLongError": blobstore.ErrInvalidKey, "XMinioInvalidObjectName": blobstore.ErrInvalidKey,
 	"XMinioParentIsObject": blobstore.ErrInvalidKey, "XMinioObjectExistsAsDirectory": blobstore.ErrInvalidKey,
-	"ObjectParentIsFile": blobstore.ErrInvalidKey, "ExistingObjectIsDirectory": blobstore.ErrInvalidKey,
+	"ObjectParentIsFile": blobstore.ErrInvalidKey,
+	// versitygw removes folders that became empty; a put that makes its folder in the same moment loses the race and is told
+	// this. No key of ours is a folder of another, so it is never the truth, and the same put succeeds when it is repeated.
+	"ExistingObjectIsDirectory": blobstore.ErrUnavailable,
 }
 
 func statusKind(a minio.ErrorResponse) error {
