@@ -49,7 +49,7 @@ func (r *Role) ValidateCustom() error {
 		return err
 	}
 	if len(r.Description) > MaxRoleText || !utf8.ValidString(r.Description) {
-		return invalid("description", "at most %d bytes of UTF-8", MaxRoleText)
+		return invalid("properties.description", "at most %d bytes of UTF-8", MaxRoleText)
 	}
 	if err := validatePermissions(r.Permissions); err != nil {
 		return err
@@ -58,17 +58,17 @@ func (r *Role) ValidateCustom() error {
 		return err
 	}
 	if r.bytes() > MaxRoleBytes {
-		return invalid("permissions", "at most %d bytes in all strings of a role", MaxRoleBytes)
+		return invalid("properties.permissions", "at most %d bytes in all strings of a role", MaxRoleBytes)
 	}
 	return nil
 }
 
 func validateRoleName(name string) error {
 	if strings.TrimSpace(name) == "" || len(name) > MaxRoleName || !utf8.ValidString(name) || strings.ContainsFunc(name, isControl) {
-		return invalid("roleName", "1 to %d bytes of UTF-8 without control characters", MaxRoleName)
+		return invalid("properties.roleName", "1 to %d bytes of UTF-8 without control characters", MaxRoleName)
 	}
 	if _, ok := BuiltInByName(strings.TrimSpace(name)); ok {
-		return invalid("roleName", "not the name of a built-in role")
+		return invalid("properties.roleName", "not the name of a built-in role")
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func isControl(c rune) bool { return c < ' ' || c == 0x7f }
 
 func validatePermissions(all []Permission) error {
 	if len(all) == 0 || len(all) > MaxRolePermissions {
-		return invalid("permissions", "1 to %d elements", MaxRolePermissions)
+		return invalid("properties.permissions", "1 to %d elements", MaxRolePermissions)
 	}
 	patterns := 0
 	for i, p := range all {
@@ -88,11 +88,11 @@ func validatePermissions(all []Permission) error {
 			{"actions", p.Actions}, {"notActions", p.NotActions}, {"dataActions", p.DataActions}, {"notDataActions", p.NotDataActions},
 		} {
 			if patterns += len(list.patterns); patterns > MaxRolePatterns {
-				return invalid("permissions", "at most %d actions in all", MaxRolePatterns)
+				return invalid("properties.permissions", "at most %d actions in all", MaxRolePatterns)
 			}
 			for j, s := range list.patterns {
 				if !validPattern(s) {
-					return invalid(fmt.Sprintf("permissions[%d].%s[%d]", i, list.name, j), rulePattern, MaxRoleText)
+					return invalid(fmt.Sprintf("properties.permissions[%d].%s[%d]", i, list.name, j), rulePattern, MaxRoleText)
 				}
 			}
 		}
@@ -119,10 +119,10 @@ func validPattern(s string) bool {
 
 func validateAssignable(scopes []string) error {
 	if len(scopes) == 0 || len(scopes) > MaxAssignableScopes {
-		return invalid("assignableScopes", "1 to %d scopes", MaxAssignableScopes)
+		return invalid("properties.assignableScopes", "1 to %d scopes", MaxAssignableScopes)
 	}
 	for i, s := range scopes {
-		field := fmt.Sprintf("assignableScopes[%d]", i)
+		field := fmt.Sprintf("properties.assignableScopes[%d]", i)
 		if s == Root {
 			return invalid(field, "not the root: only built-in roles reach beyond subscriptions")
 		}
