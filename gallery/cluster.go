@@ -51,6 +51,8 @@ type AccessToken struct {
 	Principal string        `cbor:"4,keyasint,omitempty"`
 	Created   time.Time     `cbor:"5,keyasint,omitzero"`
 	Expires   time.Time     `cbor:"6,keyasint,omitzero"` // zero: never
+	// Owner is the principal whose rights the bearer has; empty: the operator, who is Owner of everything.
+	Owner PrincipalID `cbor:"7,keyasint,omitempty" since:"2"`
 }
 
 // Expired says whether the token is no longer good at now.

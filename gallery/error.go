@@ -34,6 +34,16 @@ const (
 	ErrStaleClaim      Kind = "StaleClaim"           // the reporter's claim epoch is not the live one (D5)
 	ErrStaleRepository Kind = "StaleRepository"      // the repository's epoch or segments moved; look again
 	ErrClaimed         Kind = "Claimed"              // another node holds a live claim
+	// ErrAssignmentExists says that the principal has the role at the scope already, under another id.
+	ErrAssignmentExists Kind = "RoleAssignmentExists"
+	ErrDeleting         Kind = "ResourceGroupBeingDeleted" // nothing new comes into the group
+
+	// ErrBlockedBeforeEOL is a kind of ErrNotAllowed: the safety profile guards the version until its end of life.
+	ErrBlockedBeforeEOL Kind = "DeleteGalleryImageVersionBlockedBeforeEndOfLife"
+	// ErrNoGroup is a kind of ErrNotFound: the resource group is not there.
+	ErrNoGroup Kind = "ResourceGroupNotFound"
+	// ErrQuota is a kind of ErrNotAllowed: the subscription or the definition holds as many as it may.
+	ErrQuota Kind = "QuotaExceeded"
 )
 
 // Error returns the kind's text.
@@ -42,8 +52,12 @@ func (k Kind) Error() string { return string(k) }
 // Parent returns the wider kind that k belongs to, or k itself.
 func (k Kind) Parent() Kind {
 	switch k {
-	case ErrInUse, ErrStaleClaim, ErrStaleRepository, ErrClaimed:
+	case ErrInUse, ErrStaleClaim, ErrStaleRepository, ErrClaimed, ErrAssignmentExists, ErrDeleting:
 		return ErrConflict
+	case ErrBlockedBeforeEOL, ErrQuota:
+		return ErrNotAllowed
+	case ErrNoGroup:
+		return ErrNotFound
 	}
 	return k
 }

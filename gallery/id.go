@@ -11,6 +11,14 @@ type (
 	DiskID         string
 	UploadID       string
 	TokenID        string
+	PrincipalID    string // a principal's object id
+	AppID          string // a service principal's client id
+	RoleID         string
+	AssignmentID   string
+	IssuerID       string
+	OperationID    string
+	ImportID       string
+	AccessID       string
 )
 
 // Domain is the border of deduplication: nothing crosses it. It is the text of the tenant's id.

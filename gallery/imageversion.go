@@ -84,6 +84,28 @@ type ImageVersion struct {
 	Updated       time.Time         `cbor:"10,keyasint,omitzero"`
 	CreatedBy     string            `cbor:"11,keyasint,omitempty"`
 	UpdatedBy     string            `cbor:"12,keyasint,omitempty"`
+	Operation     OperationID       `cbor:"13,keyasint,omitempty" since:"2"` // the last one
+	Sources       []byte            `cbor:"14,keyasint,omitempty" since:"2"` // JSON of the sources as written, echoed
+	Wire          []byte            `cbor:"15,keyasint,omitempty" since:"2"` // JSON that only clients understand
+	App           *AppVersion       `cbor:"16,keyasint,omitempty" since:"2"` // of an application version
+	Imports       []DiskImport      `cbor:"17,keyasint,omitempty" since:"2"` // disks that are not here yet; none is replicated before
+}
+
+// DiskImport is a disk of a version that has yet to be made. It is in Disks afterwards.
+type DiskImport struct {
+	LUN         int    `cbor:"1,keyasint"`
+	HostCaching string `cbor:"2,keyasint,omitempty"`
+	Import
+}
+
+// Importing says whether a node is to make a disk of the version.
+func (v *ImageVersion) Importing() bool {
+	return slices.ContainsFunc(v.Imports, func(i DiskImport) bool { return !i.Failed() })
+}
+
+// ImportFailed says whether the making of a disk was given up.
+func (v *ImageVersion) ImportFailed() bool {
+	return slices.ContainsFunc(v.Imports, func(i DiskImport) bool { return i.Failed() })
 }
 
 // Targets returns the target regions in their order, with defaults filled in from the profile.

@@ -43,7 +43,8 @@ func (v *ImageVersion) CheckUpdate(old *ImageVersion) error {
 	f := faults{kind: ErrImmutable}
 	f.same(strings.EqualFold(v.ResourceGroup, old.ResourceGroup), "resourceGroup")
 	f.same(v.Location == old.Location, "location")
-	f.same(sameDisks(v.Disks, old.Disks), "properties.storageProfile")
+	f.same(sameDisks(v, old), "properties.storageProfile")
+	sameApp(&f, v.App, old.App)
 	f.same(orClass(v.Publishing.StorageClass) == orClass(old.Publishing.StorageClass), "properties.publishingProfile.storageAccountType")
 	f.same(orFull(v.Publishing.ReplicationMode) == orFull(old.Publishing.ReplicationMode), "properties.publishingProfile.replicationMode")
 	for i, t := range v.Publishing.Targets() {
@@ -54,9 +55,13 @@ func (v *ImageVersion) CheckUpdate(old *ImageVersion) error {
 	return f.err()
 }
 
-func sameDisks(a, b []VersionDisk) bool {
-	return slices.EqualFunc(a, b, func(x, y VersionDisk) bool {
+// sameDisks compares the disks by their luns; one that was imported meanwhile is the same.
+func sameDisks(v, old *ImageVersion) bool {
+	ready := slices.EqualFunc(v.Disks, old.Disks, func(x, y VersionDisk) bool {
 		return x.LUN == y.LUN && x.Disk == y.Disk && x.HostCaching == y.HostCaching
+	})
+	return ready && slices.EqualFunc(v.Imports, old.Imports, func(x, y DiskImport) bool {
+		return x.LUN == y.LUN && x.HostCaching == y.HostCaching && x.Same(&y.Import)
 	})
 }
 

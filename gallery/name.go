@@ -16,6 +16,7 @@ const (
 	MaxName       = 80 // galleries and image definitions
 	MaxRegionName = 40
 	MaxGroupName  = 90 // resource groups, Azure's bound
+	MaxAppName    = 117
 )
 
 // DefaultGroup is the resource group of whatever names none.
@@ -24,8 +25,10 @@ const DefaultGroup = "default"
 const (
 	ruleGallery = "1 to 80 letters, digits, '.' and '_', first and last a letter or digit, no dash"
 	ruleImage   = "1 to 80 letters, digits, '.', '_' and '-', first a letter or digit, last not '.', '_' or '-'"
-	ruleRegion  = "1 to 40 lower-case letters, digits and '-', starting with a letter"
-	ruleGroup   = "1 to 90 letters, digits, '.', '_', '-', '(' and ')', not ending with '.'"
+	// ruleApplication is Azure's; its bound is that of its documents, wider than that of some clients.
+	ruleApplication = "1 to 117 letters, digits, '.', '_' and '-', first a letter or digit, last not '.'"
+	ruleRegion      = "1 to 40 lower-case letters, digits and '-', starting with a letter"
+	ruleGroup       = "1 to 90 letters, digits, '.', '_', '-', '(' and ')', not ending with '.'"
 )
 
 // Fold returns the name as keys and comparisons use it.
@@ -48,6 +51,18 @@ func ParseImageName(s string) (ImageName, error) {
 		return "", invalid("name", ruleImage)
 	}
 	return ImageName(s), nil
+}
+
+// ParseApplicationName checks an application definition's name and keeps its case.
+func ParseApplicationName(s string) (ImageName, error) {
+	if !validApplication(s) {
+		return "", invalid("name", ruleApplication)
+	}
+	return ImageName(s), nil
+}
+
+func validApplication(s string) bool {
+	return madeOf(s, MaxAppName, "._-") && isAlnum(s[0]) && s[len(s)-1] != '.'
 }
 
 // NormalizeRegion lowers the case of a region's name and removes its blanks: "West US" is "westus".

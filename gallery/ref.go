@@ -11,10 +11,11 @@ type GalleryRef struct {
 	Gallery      GalleryName    `cbor:"2,keyasint"`
 }
 
-// ImageRef names an image definition. Compare refs only after Fold.
+// ImageRef names an image definition, or another artifact of a gallery. Compare refs only after Fold.
 type ImageRef struct {
 	GalleryRef
-	Image ImageName `cbor:"3,keyasint"`
+	Image ImageName    `cbor:"3,keyasint"`
+	Kind  ArtifactKind `cbor:"5,keyasint,omitempty" since:"2"` // 4 is VersionRef's
 }
 
 // VersionRef names an image version. Compare refs only after Fold.
@@ -27,7 +28,7 @@ type VersionRef struct {
 func (r GalleryRef) Fold() GalleryRef { return GalleryRef{r.Subscription, r.Gallery.Fold()} }
 
 // Fold returns the ref as keys and comparisons use it.
-func (r ImageRef) Fold() ImageRef { return ImageRef{r.GalleryRef.Fold(), r.Image.Fold()} }
+func (r ImageRef) Fold() ImageRef { return ImageRef{r.GalleryRef.Fold(), r.Image.Fold(), r.Kind} }
 
 // Fold returns the ref as keys and comparisons use it.
 func (r VersionRef) Fold() VersionRef { return VersionRef{r.ImageRef.Fold(), r.Version} }
@@ -35,27 +36,39 @@ func (r VersionRef) Fold() VersionRef { return VersionRef{r.ImageRef.Fold(), r.V
 // String writes the gallery's name.
 func (r GalleryRef) String() string { return string(r.Gallery) }
 
-// String writes gallery/image.
-func (r ImageRef) String() string { return string(r.Gallery) + "/" + string(r.Image) }
+// applicationMark stands before the names of applications, so that they never meet those of images.
+const applicationMark = "@"
+
+// String writes gallery/image, or gallery/@application.
+func (r ImageRef) String() string {
+	if r.Kind == ArtifactApplication {
+		return string(r.Gallery) + "/" + applicationMark + string(r.Image)
+	}
+	return string(r.Gallery) + "/" + string(r.Image)
+}
 
 // String writes gallery/image/version.
 func (r VersionRef) String() string { return r.ImageRef.String() + "/" + r.Version.String() }
 
-// ParseImageRef reads gallery/image in one subscription.
+// ParseImageRef reads gallery/image, or gallery/@application, in one subscription.
 func ParseImageRef(sub SubscriptionID, s string) (ImageRef, error) {
 	g, i, ok := strings.Cut(s, "/")
 	if !ok {
 		return ImageRef{}, invalid("image", "gallery/image, got %q", s)
 	}
+	kind, parse := ArtifactImage, ParseImageName
+	if name, application := strings.CutPrefix(i, applicationMark); application {
+		i, kind, parse = name, ArtifactApplication, ParseApplicationName
+	}
 	gn, err := ParseGalleryName(g)
 	if err != nil {
 		return ImageRef{}, fmt.Errorf("gallery in %q: %w", s, err)
 	}
-	in, err := ParseImageName(i)
+	in, err := parse(i)
 	if err != nil {
 		return ImageRef{}, fmt.Errorf("image in %q: %w", s, err)
 	}
-	return ImageRef{GalleryRef{sub, gn}, in}, nil
+	return ImageRef{GalleryRef{sub, gn}, in, kind}, nil
 }
 
 // ParseVersionRef reads gallery/image/version in one subscription. The version `latest` is not

@@ -15,7 +15,11 @@ type Gallery struct {
 	Updated       time.Time         `cbor:"9,keyasint,omitzero"`
 	CreatedBy     string            `cbor:"10,keyasint,omitempty"`
 	UpdatedBy     string            `cbor:"11,keyasint,omitempty"`
+	Wire          []byte            `cbor:"12,keyasint,omitempty" since:"2"` // JSON that only clients understand
 }
+
+// Group returns the resource group that the gallery lies in.
+func (g *Gallery) Group() GroupRef { return GroupRef{g.Ref.Subscription, GroupName(g.ResourceGroup)} }
 
 // Domain returns the domain of deduplication of the gallery's disks.
 func (g *Gallery) Domain() Domain { return DomainOf(g.Tenant) }
@@ -65,7 +69,8 @@ const (
 	ArchArm64        = "Arm64"
 )
 
-// Image is an image definition.
+// Image is an image definition or, by its Ref's Kind, an application definition, which has no OSState, Identifier, HyperVGeneration,
+// Architecture, features, sizes and plan.
 type Image struct {
 	Ref              ImageRef          `cbor:"1,keyasint"`
 	ResourceGroup    string            `cbor:"2,keyasint"`
@@ -91,4 +96,5 @@ type Image struct {
 	Updated          time.Time         `cbor:"22,keyasint,omitzero"`
 	CreatedBy        string            `cbor:"23,keyasint,omitempty"`
 	UpdatedBy        string            `cbor:"24,keyasint,omitempty"`
+	Wire             []byte            `cbor:"25,keyasint,omitempty" since:"2"` // JSON that only clients understand
 }

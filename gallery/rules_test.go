@@ -11,7 +11,7 @@ const testID = "aaaaaaaa-0000-4000-8000-000000000001"
 const testID2 = "aaaaaaaa-0000-4000-8000-000000000002"
 
 func goodImage() Image {
-	return Image{Ref: ImageRef{GalleryRef{testID, "g"}, "i"}, ResourceGroup: DefaultGroup, Location: "a", OSType: OSLinux, OSState: StateGeneralized,
+	return Image{Ref: ImageRef{GalleryRef: GalleryRef{testID, "g"}, Image: "i"}, ResourceGroup: DefaultGroup, Location: "a", OSType: OSLinux, OSState: StateGeneralized,
 		Identifier: Identifier{"p", "o", "s"}, HyperVGeneration: GenerationV2, Architecture: ArchX64}
 }
 

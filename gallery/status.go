@@ -53,12 +53,27 @@ func (v *ImageVersion) regionStatus(t TargetRegion, replicas []Replica) RegionSt
 			s.Replicas = append(s.Replicas, r)
 		}
 	}
-	s.Present = len(v.Disks) > 0
+	s.Present = len(v.Disks) > 0 && len(v.Imports) == 0
 	for _, d := range v.Disks {
 		s.Present = s.Present && whole[d.Disk]
 	}
+	if len(v.Imports) > 0 {
+		s.State = ReplicaUnknown
+		return s
+	}
 	s.sum(v.diskCount() * n)
 	return s
+}
+
+// Aggregated sums up v over its regions. While a disk is being imported it is InProgress, though no region knows of it.
+func (v *ImageVersion) Aggregated(regions []RegionStatus) AggregatedState {
+	switch {
+	case v.ImportFailed():
+		return AggregatedFailed
+	case v.Importing():
+		return AggregatedInProgress
+	}
+	return Aggregate(regions)
 }
 
 // sum sets State, Progress and Reason from the rows, of which there should be want.

@@ -59,6 +59,11 @@ func (f *faults) tags(tags map[string]string) {
 	f.unless(!bad, "tags", "names of 1 to %d bytes, values of at most %d", MaxTagKey, MaxTagValue)
 }
 
+// wire notes what is no JSON that a row may keep for clients.
+func (f *faults) wire(b []byte) {
+	f.unless(len(b) <= MaxWire && (len(b) == 0 || json.Valid(b)), "properties", "what only clients understand is JSON of at most %d bytes", MaxWire)
+}
+
 // Validate checks what needs no other row.
 func (c *Cluster) Validate() error {
 	var f faults
@@ -122,6 +127,9 @@ func (t *AccessToken) Validate() error {
 	f.unless(!t.Hash.IsZero(), "hash", "required")
 	f.unless(t.Name != "" && len(t.Name) <= maxTokenName && utf8.ValidString(t.Name), "name", "1 to %d bytes", maxTokenName)
 	f.text("principal", t.Principal, maxAddress)
+	if t.Owner != "" {
+		f.id("owner", string(t.Owner))
+	}
 	return f.err()
 }
 

@@ -1,6 +1,7 @@
 package gallery
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ func (g *Gallery) Validate() error {
 	f.region("location", g.Location)
 	f.text("properties.description", g.Description, MaxText)
 	f.tags(g.Tags)
+	f.wire(g.Wire)
 	return f.err()
 }
 
@@ -31,16 +33,39 @@ func (f *faults) identifier(field, s string, limit int) {
 	f.unless(madeOf(s, limit, "._-") && s[len(s)-1] != '.', "properties.identifier."+field, ruleIdentifier, limit)
 }
 
+// artifact notes what a ref may not be.
+func (f *faults) artifact(r ImageRef, field string) {
+	f.id("subscription", string(r.Subscription))
+	_, err := ParseGalleryName(string(r.Gallery))
+	f.unless(err == nil, "gallery", ruleGallery)
+	f.unless(r.Kind.Valid(), "kind", "an image or an application")
+	if r.Kind == ArtifactApplication {
+		f.unless(validApplication(string(r.Image)), field, ruleApplication)
+		return
+	}
+	_, err = ParseImageName(string(r.Image))
+	f.unless(err == nil, field, ruleImage)
+}
+
 // Validate checks what needs no other row. Enumerations must be in canonical case.
 func (i *Image) Validate() error {
 	var f faults
-	f.id("subscription", string(i.Ref.Subscription))
-	_, err := ParseGalleryName(string(i.Ref.Gallery))
-	f.unless(err == nil, "gallery", ruleGallery)
-	_, err = ParseImageName(string(i.Ref.Image))
-	f.unless(err == nil, "name", ruleImage)
+	f.artifact(i.Ref, "name")
 	f.unless(validGroup(i.ResourceGroup), "resourceGroup", ruleGroup)
 	f.region("location", i.Location)
+	if i.Ref.Kind == ArtifactApplication {
+		f.oneOf("properties.supportedOSType", i.OSType, OSLinux, OSWindows)
+		f.noImage(i)
+	} else {
+		f.image(i)
+	}
+	f.imageTexts(i)
+	f.tags(i.Tags)
+	f.wire(i.Wire)
+	return f.err()
+}
+
+func (f *faults) image(i *Image) {
 	f.oneOf("properties.osType", i.OSType, OSLinux, OSWindows)
 	f.oneOf("properties.osState", i.OSState, StateGeneralized, StateSpecialized)
 	f.identifier("publisher", i.Identifier.Publisher, maxPublisher)
@@ -51,9 +76,18 @@ func (i *Image) Validate() error {
 	f.features(i.Features)
 	f.bounds("properties.recommended.vCPUs", i.Recommended.VCPUs)
 	f.bounds("properties.recommended.memory", i.Recommended.Memory)
-	f.imageTexts(i)
-	f.tags(i.Tags)
-	return f.err()
+}
+
+// noImage notes what an application definition does not have.
+func (f *faults) noImage(i *Image) {
+	f.unless(i.OSState == "", "properties.osState", "not of an application")
+	f.unless(i.Identifier == Identifier{}, "properties.identifier", "not of an application")
+	f.unless(i.HyperVGeneration == "", "properties.hyperVGeneration", "not of an application")
+	f.unless(i.Architecture == "", "properties.architecture", "not of an application")
+	f.unless(len(i.Features) == 0 && !i.AllowUpdate, "properties.features", "not of an application")
+	f.unless(i.Recommended == Recommended{}, "properties.recommended", "not of an application")
+	f.unless(len(i.DisallowedTypes) == 0, "properties.disallowed", "not of an application")
+	f.unless(i.PurchasePlan == PurchasePlan{}, "properties.purchasePlan", "not of an application")
 }
 
 func (f *faults) imageTexts(i *Image) {
@@ -94,53 +128,74 @@ func (f *faults) bounds(field string, b Bounds) {
 // Validate checks what needs no other row. Disks may be absent: on an update they are kept.
 func (v *ImageVersion) Validate() error {
 	var f faults
-	f.id("subscription", string(v.Ref.Subscription))
-	_, err := ParseGalleryName(string(v.Ref.Gallery))
-	f.unless(err == nil, "gallery", ruleGallery)
-	_, err = ParseImageName(string(v.Ref.Image))
-	f.unless(err == nil, "image", ruleImage)
+	f.artifact(v.Ref.ImageRef, "image")
 	f.unless(v.Ref.Version.Valid(), "name", ruleVersion)
 	f.unless(validGroup(v.ResourceGroup), "resourceGroup", ruleGroup)
 	f.region("location", v.Location)
-	f.disks(v.Disks)
-	f.profile(&v.Publishing)
+	replicas := MaxReplicas
+	if v.Ref.Kind == ArtifactApplication {
+		f.blobs(v)
+		f.app(v.App)
+		replicas = MaxAppReplicas
+	} else {
+		f.disks(v.Disks, v.Imports)
+		f.unless(v.App == nil, "properties.publishingProfile.manageActions", "of an application only")
+	}
+	f.profile(&v.Publishing, replicas)
 	f.tags(v.Tags)
 	f.unless(!v.Safety.BlockDeletionBeforeEndOfLife || !v.Publishing.EndOfLife.IsZero(),
 		"properties.safetyProfile.blockDeletionBeforeEndOfLife", "needs an endOfLifeDate")
+	f.unless(len(v.Sources) <= MaxSources && (len(v.Sources) == 0 || json.Valid(v.Sources)), "properties.storageProfile", "sources are JSON of at most %d bytes", MaxSources)
+	f.wire(v.Wire)
 	return f.err()
 }
 
-func (f *faults) disks(disks []VersionDisk) {
-	if len(disks) == 0 {
+// disks checks the disks that are here and those that are to be imported, together.
+func (f *faults) disks(disks []VersionDisk, imports []DiskImport) {
+	if len(disks)+len(imports) == 0 {
 		return
 	}
-	os := 0
+	luns := map[int]int{}
 	for i, d := range disks {
-		field := "properties.storageProfile.osDiskImage"
-		if d.LUN == LUNOS {
-			os++
-		} else {
-			field = fmt.Sprintf("properties.storageProfile.dataDiskImages[lun=%d]", d.LUN)
-			f.unless(d.LUN >= 0 && d.LUN <= MaxLUN, field+".lun", "0 to %d", MaxLUN)
-		}
+		field := f.lun(d.LUN)
+		luns[d.LUN]++
 		f.unless(i == 0 || disks[i-1].LUN < d.LUN, field+".lun", "luns are unique and in order")
 		f.id(field+".disk", string(d.Disk))
 		f.oneOf(field+".hostCaching", d.HostCaching, "", CachingNone, CachingReadOnly, CachingReadWrite)
 		f.unless(!slices.ContainsFunc(disks[:i], func(x VersionDisk) bool { return x.Disk == d.Disk }), field, "sources are unique across disks")
 	}
-	f.unless(os == 1, "properties.storageProfile.osDiskImage", "exactly one OS disk (lun -1)")
+	for i := range imports {
+		d := &imports[i]
+		field := f.lun(d.LUN)
+		luns[d.LUN]++
+		f.unless((i == 0 || imports[i-1].LUN < d.LUN) && luns[d.LUN] == 1, field+".lun", "luns are unique and in order")
+		f.importOf(field+".source", &d.Import)
+		f.oneOf(field+".hostCaching", d.HostCaching, "", CachingNone, CachingReadOnly, CachingReadWrite)
+		f.unless(!slices.ContainsFunc(imports[:i], func(x DiskImport) bool { return x.Same(&d.Import) }), field, "sources are unique across disks")
+	}
+	f.unless(luns[LUNOS] == 1, "properties.storageProfile.osDiskImage", "exactly one OS disk (lun -1)")
 }
 
-func (f *faults) profile(p *PublishingProfile) {
+// lun checks the lun of a disk of an image and returns the field that it is.
+func (f *faults) lun(n int) string {
+	if n == LUNOS {
+		return "properties.storageProfile.osDiskImage"
+	}
+	field := fmt.Sprintf("properties.storageProfile.dataDiskImages[lun=%d]", n)
+	f.unless(n >= 0 && n <= MaxLUN, field+".lun", "0 to %d", MaxLUN)
+	return field
+}
+
+func (f *faults) profile(p *PublishingProfile, replicas int) {
 	const at = "properties.publishingProfile."
-	f.unless(p.ReplicaCount >= 0 && p.ReplicaCount <= MaxReplicas, at+"replicaCount", "1 to %d", MaxReplicas)
+	f.unless(p.ReplicaCount >= 0 && p.ReplicaCount <= replicas, at+"replicaCount", "1 to %d", replicas)
 	f.class(at+"storageAccountType", p.StorageClass)
 	f.unless(p.ReplicationMode == "" || p.ReplicationMode == ReplicationFull, at+"replicationMode", "Full; Shallow copies nothing and is not offered here")
 	f.unless(len(p.TargetRegions) <= MaxTargetRegions, at+"targetRegions", "at most %d", MaxTargetRegions)
 	for i, t := range p.TargetRegions {
 		field := fmt.Sprintf("%stargetRegions[%d]", at, i)
 		f.region(field+".name", t.Region)
-		f.unless(t.ReplicaCount >= 0 && t.ReplicaCount <= MaxReplicas, field+".regionalReplicaCount", "1 to %d", MaxReplicas)
+		f.unless(t.ReplicaCount >= 0 && t.ReplicaCount <= replicas, field+".regionalReplicaCount", "1 to %d", replicas)
 		f.class(field+".storageAccountType", t.StorageClass)
 		f.unless(!slices.ContainsFunc(p.TargetRegions[:i], func(x TargetRegion) bool { return x.Region == t.Region }), field+".name", "region %q is named twice", t.Region)
 	}

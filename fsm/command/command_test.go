@@ -57,6 +57,9 @@ func TestEncodeRefuses(t *testing.T) {
 
 const someID = "aaaaaaaa-0000-4000-8000-000000000001"
 
+var someOperation = &gallery.OperationStart{ID: someID, Subscription: someID, Tenant: someID, Location: "a", Kind: gallery.OperationCreate,
+	Resource: "/subscriptions/" + someID}
+
 var someRepository = gallery.RepositoryKey{Store: someID, Slot: 1, Domain: someID}
 
 // wide is a valid gallery that is larger than a command may be.
@@ -112,7 +115,7 @@ func TestResults(t *testing.T) {
 		if d.result != nil {
 			r.Value = d.result()
 			n := 0
-			fill(reflect.ValueOf(r.Value).Elem(), &n)
+			fill(reflect.ValueOf(r.Value).Elem(), &n, CurrentVersion)
 		}
 		b, err := EncodeResult(r)
 		if err != nil {
@@ -145,6 +148,48 @@ func TestFatalError(t *testing.T) {
 	}
 }
 
+// TestNeeds holds that fields and headers of a later cluster version are not proposed before it, nor written under the first version
+// of their kind.
+func TestNeeds(t *testing.T) {
+	plain := &VersionDelete{Ref: gallery.VersionRef{ImageRef: gallery.ImageRef{GalleryRef: gallery.GalleryRef{Subscription: someID, Gallery: "g"}, Image: "i"}}}
+	app := *plain
+	app.Ref.Kind = gallery.ArtifactApplication
+	for _, x := range []struct {
+		name    string
+		h       Header
+		c       Command
+		needs   uint32
+		version uint16
+	}{
+		{"old fields", at, plain, 1, 1},
+		{"new field", at, &app, 2, 2},
+		{"with an operation", Header{RequestID: "r", Time: at.Time, Operation: someOperation}, plain, 2, 1},
+	} {
+		b, err := Encode(x.h, x.c)
+		if err != nil {
+			t.Fatalf("%s: %v", x.name, err)
+		}
+		e, err := Decode(b)
+		if err != nil {
+			t.Fatalf("%s: %v", x.name, err)
+		}
+		if n := Needs(x.h, x.c); n != x.needs || e.Version != x.version {
+			t.Errorf("%s: needs %d in version %d, want %d in %d", x.name, n, e.Version, x.needs, x.version)
+		}
+	}
+	raw, err := Marshal(&app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Marshal(envelope{KindVersionDelete, 1, "r", "p", at.Time, raw, nil})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Decode(b); err == nil {
+		t.Error("a new field under the first version was decoded")
+	}
+}
+
 func TestAllowed(t *testing.T) {
 	if !Allowed(KindVersionPut, 1) || Allowed(KindVersionPut, 0) || Allowed(60000, 1) {
 		t.Error("kinds are allowed from their cluster version on")
@@ -153,11 +198,11 @@ func TestAllowed(t *testing.T) {
 
 func FuzzDecode(f *testing.F) {
 	for _, d := range Defs() {
-		raw, err := Marshal(filled(d))
+		raw, err := Marshal(filled(d, d.Version))
 		if err != nil {
 			f.Fatal(err)
 		}
-		b, err := Marshal(envelope{d.Kind, d.Version, "r", "p", at.Time, raw})
+		b, err := Marshal(envelope{d.Kind, d.Version, "r", "p", at.Time, raw, someOperation})
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -29,7 +29,12 @@ type Header struct {
 	RequestID string
 	Principal string    // who asked, for people and for the audit
 	Time      time.Time // the proposer's clock; the state's time is the largest seen
+	// Operation asks for a row that tells people how the write stands; nil: none.
+	Operation *gallery.OperationStart
 }
+
+// operationsSince is the cluster version from which a header may ask for an operation.
+const operationsSince = 2
 
 // MaxRequestID and MaxPrincipal bound a header, in bytes.
 const (
@@ -46,12 +51,13 @@ type Envelope struct {
 }
 
 type envelope struct {
-	Kind      Kind            `cbor:"1,keyasint"`
-	Version   uint16          `cbor:"2,keyasint"`
-	RequestID string          `cbor:"3,keyasint,omitempty"`
-	Principal string          `cbor:"4,keyasint,omitempty"`
-	Time      time.Time       `cbor:"5,keyasint"`
-	Body      cbor.RawMessage `cbor:"6,keyasint"`
+	Kind      Kind                    `cbor:"1,keyasint"`
+	Version   uint16                  `cbor:"2,keyasint"`
+	RequestID string                  `cbor:"3,keyasint,omitempty"`
+	Principal string                  `cbor:"4,keyasint,omitempty"`
+	Time      time.Time               `cbor:"5,keyasint"`
+	Body      cbor.RawMessage         `cbor:"6,keyasint"`
+	Operation *gallery.OperationStart `cbor:"7,keyasint,omitempty"`
 }
 
 // FatalError says that an entry of the log can't be applied by this binary: going on would let the
@@ -86,11 +92,16 @@ func Encode(h Header, body Command) ([]byte, error) {
 	if err := body.Check(); err != nil {
 		return nil, err
 	}
+	if h.Operation != nil {
+		if err := h.Operation.Validate(); err != nil {
+			return nil, err
+		}
+	}
 	raw, err := Marshal(body)
 	if err != nil {
 		return nil, fmt.Errorf("encode body of %s: %w", d.Name, err)
 	}
-	out, err := Marshal(envelope{d.Kind, d.Version, h.RequestID, h.Principal, h.Time.UTC(), raw})
+	out, err := Marshal(envelope{d.Kind, d.version(body), h.RequestID, h.Principal, h.Time.UTC(), raw, h.Operation})
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", d.Name, err)
 	}
@@ -124,7 +135,10 @@ func Decode(data []byte) (Envelope, error) {
 	if err := Unmarshal(e.Body, body); err != nil {
 		return Envelope{}, fmt.Errorf("decode body of %s: %w", d.Name, err)
 	}
-	return Envelope{Header{e.RequestID, e.Principal, e.Time.UTC()}, e.Kind, e.Version, body}, nil
+	if v := d.version(body); e.Version != v {
+		return Envelope{}, fmt.Errorf("%w: %s of version %d holds fields of version %d", errHeader, d.Name, e.Version, v)
+	}
+	return Envelope{Header{e.RequestID, e.Principal, e.Time.UTC(), e.Operation}, e.Kind, e.Version, body}, nil
 }
 
 // maxTime leaves room for deadlines after it: RFC 3339 ends with the year 9999.

@@ -3,6 +3,7 @@ package command
 import (
 	"cmp"
 	"maps"
+	"reflect"
 	"slices"
 )
 
@@ -11,8 +12,9 @@ type Def struct {
 	Kind    Kind
 	Name    string // family.verb
 	Version uint16 // newest version of the body that this binary writes and reads
-	Since   uint32 // cluster version from which it may be proposed (M4)
+	Since   uint32 // cluster version from which it may be proposed (M4); fields that came later say so themselves
 
+	grew   []uint32 // cluster versions at which the body grew
 	body   func() Command
 	result func() any // nil: no value
 }
@@ -54,14 +56,17 @@ func (k Kind) String() string {
 }
 
 // Allowed says whether every member of a cluster of this version understands kind k. No proposer sends
-// one that is not allowed.
+// one that is not allowed; Needs counts in the fields of one command, too.
 func Allowed(k Kind, clusterVersion uint32) bool {
 	d, ok := defs[k]
 	return ok && d.Since <= clusterVersion
 }
 
-// CurrentVersion is the cluster version that this binary understands in full.
-const CurrentVersion = 1
+// CurrentVersion is the cluster version that this binary understands in full. A new cluster begins with it.
+//
+//	1  the kinds 10 to 122
+//	2  tenancy, groups, identity, roles, operations, snapshots, applications and imports
+const CurrentVersion = 2
 
 // def describes a kind with a body of type B and a result of type R; noValue stands for none.
 func def[B any, P interface {
@@ -69,10 +74,23 @@ func def[B any, P interface {
 	Command
 }, R any](k Kind, name string) Def {
 	d := Def{Kind: k, Name: name, Version: 1, Since: 1, body: func() Command { return P(new(B)) }}
+	d.grew = growth(reflect.TypeFor[B]())
+	d.Version += uint16(len(d.grew))
 	if _, none := any(new(R)).(*noValue); !none {
 		d.result = func() any { return new(R) }
 	}
 	return d
+}
+
+// from gives the kinds of a family the cluster version that they came with: what their bodies held then is their first version.
+func from(version uint32, defs ...Def) []Def {
+	for i := range defs {
+		d := &defs[i]
+		d.Since = version
+		d.grew = slices.DeleteFunc(d.grew, func(n uint32) bool { return n <= version })
+		d.Version = uint16(1 + len(d.grew))
+	}
+	return defs
 }
 
 type noValue struct{}
