@@ -24,7 +24,16 @@ func galleryKey(r gallery.GalleryRef) []byte {
 	return text(key(string(r.Subscription)), r.Gallery.Fold())
 }
 
-func imageKey(r gallery.ImageRef) []byte { return text(galleryKey(r.GalleryRef), r.Image.Fold()) }
+// applicationMark stands before the names of applications, so that they lie beside those of images and never meet them.
+const applicationMark = "@"
+
+func imageKey(r gallery.ImageRef) []byte {
+	b := galleryKey(r.GalleryRef)
+	if r.Kind == gallery.ArtifactApplication {
+		b = append(b, applicationMark...)
+	}
+	return text(b, r.Image.Fold())
+}
 
 func versionKey(r gallery.VersionRef) []byte {
 	b := imageKey(r.ImageRef)
@@ -34,6 +43,9 @@ func versionKey(r gallery.VersionRef) []byte {
 }
 
 func identifierKey(i *gallery.Image) []byte {
+	if i.Ref.Kind != gallery.ArtifactImage {
+		return nil
+	}
 	f := i.Identifier.Fold()
 	return append(galleryKey(i.Ref.GalleryRef), key(f.Publisher, f.Offer, f.SKU)...)
 }
@@ -48,6 +60,45 @@ func repositoryKey(k gallery.RepositoryKey) []byte {
 
 func tombstoneKey(t *gallery.Tombstone) []byte {
 	return append(number(repositoryKey(t.Repository), t.Index), key(t.Disk)...)
+}
+
+func groupKey(r gallery.GroupRef) []byte { return text(key(string(r.Subscription)), r.Group.Fold()) }
+
+func snapshotKey(r gallery.SnapshotRef) []byte { return text(groupKey(r.GroupRef), r.Name.Fold()) }
+
+// scopeKey begins the keys of what is at a scope or below it: scopes are cut at whole segments.
+func scopeKey(scope string) []byte {
+	s := gallery.FoldScope(scope)
+	if s != gallery.RootScope {
+		s += "/"
+	}
+	return []byte(s)
+}
+
+// atScopeKey begins the keys of what is at a scope itself.
+func atScopeKey(scope string) []byte { return append(scopeKey(scope), 0) }
+
+func assignmentKey(scope string, id gallery.AssignmentID) []byte { return text(atScopeKey(scope), id) }
+
+// The first bytes of what an open operation waits for.
+const (
+	waitsForVersion  = 'v'
+	waitsForSnapshot = 's'
+	waitsForGroup    = 'g'
+)
+
+func operationWaits(o *gallery.Operation) []byte {
+	switch {
+	case !o.Open():
+		return nil
+	case o.Version != nil:
+		return append([]byte{waitsForVersion}, versionKey(*o.Version)...)
+	case o.Snapshot != nil:
+		return append([]byte{waitsForSnapshot}, snapshotKey(*o.Snapshot)...)
+	case o.Group != nil:
+		return append([]byte{waitsForGroup}, groupKey(*o.Group)...)
+	}
+	return []byte{0}
 }
 
 func number(b []byte, n uint64) []byte { return binary.BigEndian.AppendUint64(b, n) }

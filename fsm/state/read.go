@@ -64,11 +64,21 @@ func (v *View) Galleries(sub gallery.SubscriptionID) []*gallery.Gallery {
 	return list(v, galleries, "id", key(sub))
 }
 
-// Image returns one image definition.
+// Image returns one definition of an image or, by the ref's kind, of an application.
 func (v *View) Image(ref gallery.ImageRef) *gallery.Image { return find(v, images, imageKey(ref)) }
 
 // Images returns the image definitions of a gallery.
 func (v *View) Images(ref gallery.GalleryRef) []*gallery.Image {
+	return slices.DeleteFunc(v.Artifacts(ref), func(i *gallery.Image) bool { return i.Ref.Kind != gallery.ArtifactImage })
+}
+
+// Applications returns the application definitions of a gallery.
+func (v *View) Applications(ref gallery.GalleryRef) []*gallery.Image {
+	return list(v, images, "id", append(galleryKey(ref), applicationMark...))
+}
+
+// Artifacts returns everything that a gallery holds, of all kinds.
+func (v *View) Artifacts(ref gallery.GalleryRef) []*gallery.Image {
 	return list(v, images, "id", galleryKey(ref))
 }
 
@@ -82,7 +92,12 @@ func (v *View) Version(ref gallery.VersionRef) *gallery.ImageVersion {
 	return find(v, versions, versionKey(ref))
 }
 
-// Versions returns the versions of an image in numeric order.
+// VersionsImporting returns the versions whose home is a region and that wait for a node to make a disk.
+func (v *View) VersionsImporting(home gallery.RegionName) []*gallery.ImageVersion {
+	return list(v, versions, "importing", key(home))
+}
+
+// Versions returns the versions of an image, or of an application, in numeric order.
 func (v *View) Versions(ref gallery.ImageRef) []*gallery.ImageVersion {
 	return list(v, versions, "id", imageKey(ref))
 }

@@ -26,6 +26,9 @@ import (
 const (
 	snapshotMagic   = "loggiafs"
 	snapshotVersion = 1
+	// firstTables is how many tables the first release knows. Later ones are named only up to the last that has rows, so that
+	// a binary without them reads the snapshots of a cluster that uses none (C7).
+	firstTables = 15
 	// maxRow bounds one record, in bytes. The largest row is a repository with gallery.MaxSegments segments, below 80 KiB.
 	maxRow = 1 << 20
 )
@@ -57,6 +60,9 @@ func (v *View) Write(w io.Writer) error {
 			return fmt.Errorf("count rows of %s: %w", t.tableName(), err)
 		}
 		h.Tables = append(h.Tables, tableCount{t.tableName(), n})
+	}
+	for n := len(h.Tables); n > firstTables && h.Tables[n-1].Rows == 0; n-- {
+		h.Tables = h.Tables[:n-1]
 	}
 	out.write(binary.BigEndian.AppendUint16([]byte(snapshotMagic), snapshotVersion))
 	out.record(&h)

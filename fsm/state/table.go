@@ -22,7 +22,9 @@ type Request struct {
 type Row interface {
 	gallery.Cluster | gallery.Region | gallery.Store | gallery.Node | gallery.AccessToken | gallery.JoinToken |
 		gallery.Gallery | gallery.Image | gallery.ImageVersion | gallery.Disk | gallery.Replica | gallery.Upload |
-		gallery.Repository | gallery.Tombstone | Request
+		gallery.Repository | gallery.Tombstone | Request | gallery.Tenant | gallery.Subscription | gallery.ResourceGroup |
+		gallery.Principal | gallery.RoleDefinition | gallery.RoleAssignment | gallery.Issuer | gallery.SigningKey |
+		gallery.Operation | gallery.Snapshot
 }
 
 // table describes one table: its key and its further indexes. Tables are constants.

@@ -1,6 +1,8 @@
 package state
 
 import (
+	"strings"
+
 	"github.com/hashicorp/go-memdb"
 
 	"loggia/gallery"
@@ -21,7 +23,7 @@ var (
 	images     = &table[gallery.Image]{name: "image", key: func(i *gallery.Image) []byte { return imageKey(i.Ref) },
 		indexes: []index[gallery.Image]{one("identifier", true, identifierKey)}}
 	versions = &table[gallery.ImageVersion]{name: "version", key: func(v *gallery.ImageVersion) []byte { return versionKey(v.Ref) },
-		indexes: []index[gallery.ImageVersion]{{"disk", false, versionDisks}}}
+		indexes: []index[gallery.ImageVersion]{{"disk", false, versionDisks}, one("importing", false, versionImporting)}}
 	disks    = &table[gallery.Disk]{name: "disk", key: func(d *gallery.Disk) []byte { return key(d.ID) }}
 	replicas = &table[gallery.Replica]{name: "replica", key: func(r *gallery.Replica) []byte { return replicaKey(r.Key) },
 		indexes: []index[gallery.Replica]{
@@ -35,6 +37,118 @@ var (
 	requests     = &table[Request]{name: "request", key: func(r *Request) []byte { return key(r.ID) },
 		indexes: []index[Request]{one("index", true, func(r *Request) []byte { return number(nil, r.Index) })}}
 )
+
+// The tables of who may do what, and of what lies beside galleries.
+var (
+	tenants       = &table[gallery.Tenant]{name: "tenant", key: func(t *gallery.Tenant) []byte { return key(t.ID) }}
+	subscriptions = &table[gallery.Subscription]{name: "subscription", key: func(s *gallery.Subscription) []byte { return key(s.ID) }}
+	groups        = &table[gallery.ResourceGroup]{name: "resourceGroup", key: func(g *gallery.ResourceGroup) []byte { return groupKey(g.Ref) },
+		indexes: []index[gallery.ResourceGroup]{one("deleting", false, groupDeleting)}}
+	principals = &table[gallery.Principal]{name: "principal", key: func(p *gallery.Principal) []byte { return key(p.ID) },
+		indexes: []index[gallery.Principal]{one("app", true, principalApp), one("external", true, principalExternal),
+			one("userName", true, principalUserName), {"group", false, principalGroups}}}
+	roles = &table[gallery.RoleDefinition]{name: "roleDefinition", key: func(r *gallery.RoleDefinition) []byte { return key(r.ID) },
+		indexes: []index[gallery.RoleDefinition]{one("name", true, func(r *gallery.RoleDefinition) []byte { return nameKey(r.Tenant, r.Name) })}}
+	assignments = &table[gallery.RoleAssignment]{name: "roleAssignment",
+		key:     func(a *gallery.RoleAssignment) []byte { return assignmentKey(a.Scope, a.ID) },
+		indexes: []index[gallery.RoleAssignment]{one("grant", true, grantKey)}}
+	issuers = &table[gallery.Issuer]{name: "issuer", key: func(i *gallery.Issuer) []byte { return key(i.ID) },
+		indexes: []index[gallery.Issuer]{one("name", true, func(i *gallery.Issuer) []byte { return key(strings.ToLower(i.Name)) })}}
+	signingKeys = &table[gallery.SigningKey]{name: "signingKey", key: func(k *gallery.SigningKey) []byte { return key(k.ID) }}
+	operations  = &table[gallery.Operation]{name: "operation", key: func(o *gallery.Operation) []byte { return key(o.ID) },
+		indexes: []index[gallery.Operation]{one("open", false, operationWaits), one("deadline", false, operationDeadline), one("ended", false, operationEnded)}}
+	snapshots = &table[gallery.Snapshot]{name: "snapshot", key: func(s *gallery.Snapshot) []byte { return snapshotKey(s.Ref) },
+		indexes: []index[gallery.Snapshot]{one("disk", false, snapshotDisk), one("importing", false, snapshotImporting)}}
+)
+
+func groupDeleting(g *gallery.ResourceGroup) []byte {
+	if !g.Deleting {
+		return nil
+	}
+	return groupKey(g.Ref)
+}
+
+func principalApp(p *gallery.Principal) []byte {
+	if p.AppID == "" {
+		return nil
+	}
+	return key(p.AppID)
+}
+
+func principalExternal(p *gallery.Principal) []byte {
+	if p.External == nil {
+		return nil
+	}
+	return externalKey(p.Kind == gallery.KindGroup, *p.External)
+}
+
+// externalKey keeps users and groups apart: the value of a group claim may be somebody's subject.
+func externalKey(group bool, e gallery.ExternalIdentity) []byte {
+	kind := "user"
+	if group {
+		kind = "group"
+	}
+	return key(kind, string(e.Issuer), e.Subject)
+}
+
+func principalUserName(p *gallery.Principal) []byte {
+	if p.UserName == "" {
+		return nil
+	}
+	return nameKey(p.Tenant, p.UserName)
+}
+
+func principalGroups(p *gallery.Principal) [][]byte {
+	out := make([][]byte, 0, len(p.Groups))
+	for _, g := range p.Groups {
+		out = append(out, key(g))
+	}
+	return out
+}
+
+func nameKey(tenant gallery.TenantID, name string) []byte {
+	return key(string(tenant), strings.ToLower(name))
+}
+
+// grantKey is unique, and begins with the principal.
+func grantKey(a *gallery.RoleAssignment) []byte {
+	return append(key(string(a.Principal), string(a.Role)), scopeKey(a.Scope)...)
+}
+
+func operationDeadline(o *gallery.Operation) []byte {
+	if !o.Open() {
+		return nil
+	}
+	return instant(nil, o.Deadline)
+}
+
+func operationEnded(o *gallery.Operation) []byte {
+	if o.Open() {
+		return nil
+	}
+	return instant(nil, o.Ended)
+}
+
+func snapshotDisk(s *gallery.Snapshot) []byte {
+	if s.Disk == "" {
+		return nil
+	}
+	return key(s.Disk)
+}
+
+func snapshotImporting(s *gallery.Snapshot) []byte {
+	if !s.Importing() {
+		return nil
+	}
+	return key(s.Location)
+}
+
+func versionImporting(v *gallery.ImageVersion) []byte {
+	if !v.Importing() {
+		return nil
+	}
+	return key(v.Location)
+}
 
 func versionDisks(v *gallery.ImageVersion) [][]byte {
 	out := make([][]byte, 0, len(v.Disks))
@@ -69,7 +183,8 @@ func uploadNode(u *gallery.Upload) []byte {
 // inOrder lists the tables as snapshots hold them: new ones are added at the end.
 func inOrder() []anyTable {
 	return []anyTable{clusters, regions, stores, nodes, accessTokens, joinTokens, galleries, images, versions,
-		disks, replicas, uploads, repositories, tombstones, requests}
+		disks, replicas, uploads, repositories, tombstones, requests,
+		tenants, subscriptions, groups, principals, roles, assignments, issuers, signingKeys, operations, snapshots}
 }
 
 // tableOf returns the table of a row type.
