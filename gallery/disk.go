@@ -68,7 +68,8 @@ type Upload struct {
 	Disk      DiskID      `cbor:"10,keyasint,omitempty"` // once Completed
 	Principal string      `cbor:"11,keyasint,omitempty"`
 	Created   time.Time   `cbor:"12,keyasint,omitzero"`
-	Expires   time.Time   `cbor:"13,keyasint,omitzero"` // then it, and a disk that nothing refers to, may be dropped
+	Expires   time.Time   `cbor:"13,keyasint,omitzero"`            // then it, and a disk that nothing refers to, may be dropped
+	Target    string      `cbor:"14,keyasint,omitempty" since:"2"` // canonical id of what the disk is for; "": something in the default group
 }
 
 // Repository returns the repository that the upload writes to.

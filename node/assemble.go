@@ -76,10 +76,11 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	n.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	settled := reads.New(n.id.Node, n.raft, n.peers, time.Now)
-	svc := service.New(service.Options{State: n.m.View, Log: n.reports, Settle: settled.Settle, Now: time.Now,
+	who, rights, sts := n.access()
+	svc := service.New(service.Options{Disk: rights.Disk, State: n.m.View, Log: n.reports, Settle: settled.Settle, Now: time.Now,
 		Cluster: group{r: n.raft, gossip: n.gossip, ca: n.caHash()}})
 
-	ups := uploads.New(uploads.Options{Self: n.id.Node, Region: n.id.Region, State: n.m.View, Reports: n.reports, Depot: store, Find: svc.Find,
+	ups := uploads.New(uploads.Options{Rights: rights, Self: n.id.Node, Region: n.id.Region, State: n.m.View, Reports: n.reports, Depot: store, Find: svc.Find,
 		Pool: mem.packs, Scratch: mem.scratch, Decoder: mem.dec, Encoder: mem.enc, TempDir: n.dir.Temp(), Now: time.Now, Log: n.log.With("component", "uploads")})
 	serving := serve.Options{Pool: mem.reads, Decoder: mem.dec, Encoder: mem.enc,
 		Damaged: func(err error) { n.log.Error("stored bytes are damaged or lost", "component", "reading", "error", err) }}
@@ -100,7 +101,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 
 	door := &joining.Door{Propose: n.reports.Propose, Authority: n.cred.Authority, Identity: n.id, Now: time.Now, Log: n.log,
 		Seat: func(id gallery.TokenID) gallery.Seat { return seatOf(n.m.View(), id) }}
-	n.front = front.New(front.Options{Self: n.id.Node, Region: n.id.Region, Leader: n.raft, Peers: n.peers, Service: svc, CaughtUp: settled.CaughtUp, Status: board,
+	n.front = front.New(front.Options{Self: n.id.Node, Region: n.id.Region, Leader: n.raft, Peers: n.peers, Service: svc, Access: who, Names: rights.Names, Tokens: sts, Own: n.ownOrigin, CaughtUp: settled.CaughtUp, Status: board,
 		Uploads: ups, Disks: reader, Metrics: promhttp.HandlerFor(n.reg, promhttp.HandlerOpts{}), Join: door, Log: n.log.With("component", "api")})
 	n.serve(peer.Handler(&peerService{n: n, reader: reader, live: registry}, peerOf, n.log.With("component", "peers")))
 

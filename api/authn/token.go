@@ -20,6 +20,9 @@ const maxToken = 8 << 10
 // ErrMalformed is returned for text that is no access token.
 var ErrMalformed = errors.New("malformed access token")
 
+// IsToken says whether text begins as an access token does.
+func IsToken(text string) bool { return strings.HasPrefix(text, prefix) }
+
 var encoding = base64.RawURLEncoding.Strict()
 
 // NewToken makes an access token for the id: its text, which is shown once, and the hash that is

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"loggia/api/authz"
 	"loggia/api/respond"
 	"loggia/api/v1"
 	"loggia/gallery"
@@ -18,19 +19,19 @@ import (
 )
 
 // Handler serves the routes of package v1 that carry bytes.
-func Handler(u Uploads, d Disks, log *slog.Logger) http.Handler {
+func Handler(u Uploads, d Disks, guard *authz.Guard, log *slog.Logger) http.Handler {
 	h := &handler{u: u, d: d, log: log}
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/uploads", h.open)
-	mux.HandleFunc("GET /v1/uploads/{id}", h.get)
-	mux.HandleFunc("POST /v1/uploads/{id}/open", h.take)
-	mux.HandleFunc("GET /v1/uploads/{id}/known", h.known)
-	mux.HandleFunc("GET /v1/uploads/{id}/spans", h.spans)
-	mux.HandleFunc("POST /v1/uploads/{id}/batches", h.batch)
-	mux.HandleFunc("POST /v1/uploads/{id}/commit", h.commit)
-	mux.HandleFunc("DELETE /v1/uploads/{id}", h.abandon)
-	mux.HandleFunc("GET /v1/galleries/{g}/images/{i}/versions/{v}/disks/{lun}/tree", h.tree)
-	mux.HandleFunc("POST /v1/galleries/{g}/images/{i}/versions/{v}/disks/{lun}/frames", h.frames)
+	mux := guard.Mux()
+	mux.HandleFunc("POST", "/v1/uploads", h.open)
+	mux.HandleFunc("GET", "/v1/uploads/{id}", h.get)
+	mux.HandleFunc("POST", "/v1/uploads/{id}/open", h.take)
+	mux.HandleFunc("GET", "/v1/uploads/{id}/known", h.known)
+	mux.HandleFunc("GET", "/v1/uploads/{id}/spans", h.spans)
+	mux.HandleFunc("POST", "/v1/uploads/{id}/batches", h.batch)
+	mux.HandleFunc("POST", "/v1/uploads/{id}/commit", h.commit)
+	mux.HandleFunc("DELETE", "/v1/uploads/{id}", h.abandon)
+	mux.HandleFunc("GET", "/v1/galleries/{g}/images/{i}/versions/{v}/disks/{lun}/tree", h.tree)
+	mux.HandleFunc("POST", "/v1/galleries/{g}/images/{i}/versions/{v}/disks/{lun}/frames", h.frames)
 	return mux
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"loggia/api/authz"
 	"loggia/api/respond"
 	"loggia/api/v1"
 	"loggia/gallery"
@@ -14,8 +15,8 @@ import (
 
 // Handler serves the routes of package v1 that are metadata. Writer wraps the routes that write:
 // the node forwards those to the leader.
-func Handler(s Service, writer func(http.Handler) http.Handler, log *slog.Logger) http.Handler {
-	h := &handler{s: s, log: log, writer: writer, mux: http.NewServeMux()}
+func Handler(s Service, guard *authz.Guard, writer func(http.Handler) http.Handler, log *slog.Logger) http.Handler {
+	h := &handler{s: s, log: log, writer: writer, mux: guard.Mux()}
 	h.galleries()
 	h.images()
 	h.versions()
@@ -28,15 +29,19 @@ type handler struct {
 	s      Service
 	log    *slog.Logger
 	writer func(http.Handler) http.Handler
-	mux    *http.ServeMux
+	mux    *authz.Mux
 }
 
 // answer computes what a route says; a nil value is 204.
 type answer func(w http.ResponseWriter, r *http.Request) (any, error)
 
-// read adds a route whose state is settled first.
+// read adds a route whose state is settled first, so that rights are checked as they are now.
 func (h *handler) read(pattern string, a answer) {
-	h.mux.HandleFunc("GET "+pattern, func(w http.ResponseWriter, r *http.Request) {
+	h.mux.HandleFunc(http.MethodGet, pattern, func(w http.ResponseWriter, r *http.Request) { h.answer(w, r, a) }, h.settled)
+}
+
+func (h *handler) settled(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		age, stale, err := h.s.Settle(r.Context(), r.URL.Query().Get("consistency"))
 		if err != nil {
 			respond.Error(h.log, w, r, err)
@@ -45,15 +50,13 @@ func (h *handler) read(pattern string, a answer) {
 		if stale {
 			w.Header().Set(v1.AgeHeader, strconv.FormatFloat(age.Seconds(), 'f', 3, 64))
 		}
-		h.answer(w, r, a)
+		next.ServeHTTP(w, r)
 	})
 }
 
 // write adds a route that changes something.
 func (h *handler) write(method, pattern string, a answer) {
-	h.mux.Handle(method+" "+pattern, h.writer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.answer(w, r, a)
-	})))
+	h.mux.HandleFunc(method, pattern, func(w http.ResponseWriter, r *http.Request) { h.answer(w, r, a) }, h.writer)
 }
 
 func (h *handler) answer(w http.ResponseWriter, r *http.Request, a answer) {

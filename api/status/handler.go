@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"time"
 
+	"loggia/api/authz"
 	"loggia/api/respond"
 	"loggia/api/v1"
 	"loggia/gallery"
@@ -47,19 +48,19 @@ func text(w http.ResponseWriter, status int, s string) {
 }
 
 // Handler serves the routes of package v1 that tell how things stand.
-func Handler(s Service, metrics http.Handler, log *slog.Logger) http.Handler {
+func Handler(s Service, metrics http.Handler, guard *authz.Guard, log *slog.Logger) http.Handler {
 	h := &handler{s: s, log: log}
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", metrics)
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+	mux := guard.Mux()
+	mux.Handle("GET", "/metrics", metrics)
+	mux.HandleFunc("GET", "/v1/status", func(w http.ResponseWriter, r *http.Request) {
 		v, err := s.Status(r.Context())
 		h.answer(w, r, v, err)
 	})
-	mux.HandleFunc("GET /v1/galleries/{g}/images/{i}/versions/{v}/status", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("GET", "/v1/galleries/{g}/images/{i}/versions/{v}/status", func(w http.ResponseWriter, r *http.Request) {
 		v, err := s.Version(r.Context(), r.PathValue("g"), r.PathValue("i"), r.PathValue("v"))
 		h.answer(w, r, v, err)
 	})
-	mux.HandleFunc("GET /v1/events", h.events)
+	mux.HandleFunc("GET", "/v1/events", h.events)
 	return mux
 }
 

@@ -8,6 +8,9 @@ type UploadRequest struct {
 	Size int64    `json:"size"`           // guest bytes
 	Kind string   `json:"kind,omitempty"` // disk (a multiple of 512, default) or blob
 	Base []string `json:"base,omitempty"` // versions g/i/v or g/i/v/lun that the client may read and whose chunks it will not send
+	// Target is the Azure id of what the disk is for: an image version, an application version or a snapshot. The right
+	// to write that is needed. Empty: something in the default group, and the right to write there.
+	Target string `json:"target,omitempty"`
 }
 
 // Upload is a publish under way.

@@ -36,6 +36,9 @@ type UploadOpen struct {
 	Size    int64               `cbor:"7,keyasint"` // guest bytes
 	Lease   time.Duration       `cbor:"8,keyasint"` // of the claim
 	Life    time.Duration       `cbor:"9,keyasint"` // of the upload
+	// Principal is who asked the node, Target the canonical id of what the disk is for. Those of the first opening stay.
+	Principal string `cbor:"10,keyasint,omitempty" since:"2"`
+	Target    string `cbor:"11,keyasint,omitempty" since:"2"`
 }
 
 // UploadReopen gives the claim to a node of the same region, superseding whoever had it: another node, or the same one before it
@@ -93,6 +96,12 @@ func (*UploadComplete) Kind() Kind { return KindUploadComplete }
 func (c *UploadOpen) Check() error {
 	if c.Content != gallery.ContentDisk && c.Content != gallery.ContentBlob {
 		return invalid("kind", "disk or blob")
+	}
+	if len(c.Principal) > MaxPrincipal {
+		return invalid("principal", "at most %d bytes", MaxPrincipal)
+	}
+	if c.Target != "" && !gallery.ValidScope(c.Target) {
+		return invalid("target", "the canonical id of a resource")
 	}
 	return first(checkID("id", c.ID), checkID("domain", c.Domain), checkRegion("region", c.Region), checkID("store", c.Store),
 		checkID("node", c.Node), checkSize(c.Content, c.Size), checkLease("lease", c.Lease, MaxLease), checkLease("life", c.Life, MaxUploadLife))

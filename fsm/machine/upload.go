@@ -26,7 +26,10 @@ func uploadOpen(e *entry, c *command.UploadOpen) (*command.UploadGranted, error)
 	}
 	row := &gallery.Upload{ID: c.ID, Domain: c.Domain, Region: c.Region, Store: c.Store, Slot: gallery.FirstSlot(s.Class),
 		Kind: c.Content, Size: c.Size, State: gallery.UploadOpen, Principal: e.Principal, Created: e.Now(), Expires: e.Now().Add(c.Life),
-		Claim: gallery.Claim{Epoch: e.Index(), Node: c.Node, Deadline: e.Now().Add(c.Lease)}}
+		Target: c.Target, Claim: gallery.Claim{Epoch: e.Index(), Node: c.Node, Deadline: e.Now().Add(c.Lease)}}
+	if c.Principal != "" {
+		row.Principal = c.Principal
+	}
 	state.Put(e.Tx, row)
 	return e.granted(row), nil
 }

@@ -36,6 +36,11 @@ var builtIns = []Role{
 				"Microsoft.Resources/deploymentStacks/manageDenySetting/action",
 				"Microsoft.Subscription/cancel/action",
 				"Microsoft.Subscription/enable/action",
+				// Ours: who could make secrets, tokens or nodes could be anybody.
+				"Loggia.Identity/*/write",
+				"Loggia.Identity/*/delete",
+				"Loggia.Identity/*/action",
+				"Loggia.Cluster/joinTokens/*",
 			},
 		}},
 	},

@@ -13,11 +13,13 @@ import (
 	"github.com/google/uuid"
 
 	"loggia/api/authn"
+	"loggia/api/authz"
 	"loggia/api/data"
 	"loggia/api/manage"
 	"loggia/api/peer"
 	"loggia/api/respond"
 	"loggia/api/status"
+	"loggia/api/sts"
 	"loggia/api/v1"
 	"loggia/gallery"
 	"loggia/node/service"
@@ -42,10 +44,17 @@ type Options struct {
 	Region  gallery.RegionName
 	Leader  Leadership
 	Peers   *peer.Client
-	Service interface {
-		manage.Service
+	Service manage.Service
+	Access  interface {
 		authn.Verifier
+		authz.Access
 	}
+	Names  authz.Names
+	Tokens sts.Service
+	// URL is the configured external origin; empty: scheme and host of each request.
+	URL string
+	// Own says whether an origin is this node's.
+	Own func(base string) bool
 	// CaughtUp says whether the state is good enough to answer from: right after a start it lacks
 	// what the log has not told it yet.
 	CaughtUp func() bool
@@ -68,9 +77,10 @@ func New(o Options) *Front {
 	f := &Front{o: o}
 	refuse := func(w http.ResponseWriter, r *http.Request, err error) { respond.Error(o.Log, w, r, err) }
 	inner := http.NewServeMux()
-	stats := status.Handler(o.Status, o.Metrics, o.Log)
-	content := data.Handler(o.Uploads, o.Disks, o.Log)
-	meta := manage.Handler(o.Service, f.forward, o.Log)
+	guard := authz.New(o.Access, o.Names, refuse)
+	stats := status.Handler(o.Status, o.Metrics, guard, o.Log)
+	content := data.Handler(o.Uploads, o.Disks, guard, o.Log)
+	meta := manage.Handler(o.Service, guard, f.forward, o.Log)
 	for pattern, h := range map[string]http.Handler{
 		"/metrics": stats, "/v1/status": stats, "/v1/events": stats, "/v1/galleries/{g}/images/{i}/versions/{v}/status": stats,
 		"/v1/uploads": content, "/v1/uploads/": content, "/v1/galleries/{g}/images/{i}/versions/{v}/disks/": content,
@@ -79,15 +89,36 @@ func New(o Options) *Front {
 		inner.Handle(pattern, h)
 	}
 	inner.Handle("/", status.NotFound(o.Log))
-	guarded := authn.Require(o.Service, f.caller(inner), refuse)
+	guarded := authn.Require(o.Access, f.caller(inner), refuse)
 	outer := http.NewServeMux()
 	health := status.Health(o.Status)
 	outer.Handle("GET /livez", health)
 	outer.Handle("GET /readyz", health)
 	outer.Handle("POST /v1/join", f.forward(o.Join))
 	outer.Handle("/", f.current(guarded))
-	f.clients = outer
+	identity := f.current(sts.Handler(sts.Options{Service: o.Tokens, Writer: f.forward, Base: f.Base, Own: o.Own, Now: time.Now, Log: o.Log}))
+	f.clients = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if sts.Owns(r.URL.Path) { // before the mux, which would redirect //metadata/endpoints
+			identity.ServeHTTP(w, r)
+			return
+		}
+		outer.ServeHTTP(w, r)
+	})
 	return f
+}
+
+// baseHeader tells the leader under which origin a forwarded request came in.
+const baseHeader = "Loggia-Base"
+
+// Base is the origin under which the sender of a request reached the cluster, without a slash at its end.
+func (f *Front) Base(r *http.Request) string {
+	if b := r.Header.Get(baseHeader); b != "" && forwarded(r) {
+		return b
+	}
+	if f.o.URL != "" {
+		return f.o.URL
+	}
+	return "https://" + r.Host // the port speaks nothing but TLS
 }
 
 // Clients serves people and programs.
@@ -123,7 +154,7 @@ func (f *Front) caller(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := service.Caller{RequestID: r.Header.Get(v1.RequestIDHeader), Region: f.o.Region}
 		if p, ok := authn.From(r.Context()); ok {
-			c.Principal = p.Name
+			c.Principal = p.Actor()
 		}
 		if forwarded(r) {
 			if name, err := gallery.ParseRegionName(r.Header.Get(regionHeader)); err == nil {
@@ -165,6 +196,7 @@ func (f *Front) forward(next http.Handler) http.Handler {
 			r.Header.Set(v1.RequestIDHeader, uuid.NewString())
 		}
 		r.Header.Set(regionHeader, string(f.o.Region))
+		r.Header.Set(baseHeader, f.Base(r))
 		if err := f.pass(w, r, body, next); err != nil {
 			respond.Error(f.o.Log, w, r, err)
 		}

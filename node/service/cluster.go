@@ -215,25 +215,3 @@ func (s *Service) DeleteToken(ctx context.Context, id string) error {
 	_, err := s.propose(ctx, &command.AccessTokenDelete{ID: gallery.TokenID(id)})
 	return err
 }
-
-// Verify implements authn.Verifier from the node's own state, so that it works without a leader.
-func (s *Service) Verify(_ context.Context, token string) (authn.Principal, error) {
-	refused := func(why string) (authn.Principal, error) {
-		return authn.Principal{}, &gallery.Error{Kind: gallery.ErrUnauthenticated, Op: "authenticate", Message: why}
-	}
-	if token == "" {
-		return refused("no bearer token; set LOGGIA_TOKEN or --token")
-	}
-	id, hash, err := authn.ParseToken(token)
-	if err != nil {
-		return refused("the access token is malformed")
-	}
-	row := s.o.State().AccessTokenByHash(hash)
-	switch {
-	case row == nil || string(row.ID) != id:
-		return refused("the access token is not known here")
-	case row.Expired(s.o.Now()):
-		return refused("the access token expired at " + row.Expires.Format(time.RFC3339))
-	}
-	return authn.Principal{ID: id, Name: row.Principal}, nil
-}

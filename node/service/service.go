@@ -42,7 +42,9 @@ type Options struct {
 	Log     Log
 	Cluster Cluster
 	Settle  func(ctx context.Context, consistency string) (time.Duration, bool, error)
-	Now     func() time.Time
+	// Disk says whether the caller of a context may make something of a disk that it names.
+	Disk func(ctx context.Context, id gallery.DiskID) error
+	Now  func() time.Time
 }
 
 // Service implements manage.Service. It is safe for use by many goroutines.

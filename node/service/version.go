@@ -3,6 +3,8 @@ package service
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"loggia/api/manage"
 	"loggia/api/v1"
@@ -113,6 +115,9 @@ func (s *Service) PutVersion(ctx context.Context, g, i string, in gallery.ImageV
 			in.Disks = old.Disks
 		}
 	}
+	if err := s.mayUse(ctx, old, in.Disks); err != nil {
+		return manage.Version{}, err
+	}
 	if in.Location, err = location(ctx, in.Location, old != nil, func() gallery.RegionName { return old.Location }); err != nil {
 		return manage.Version{}, err
 	}
@@ -120,6 +125,23 @@ func (s *Service) PutVersion(ctx context.Context, g, i string, in gallery.ImageV
 		in.Publishing.TargetRegions = []gallery.TargetRegion{{Region: in.Location}}
 	}
 	return s.putVersion(ctx, in, precondition(c))
+}
+
+// mayUse checks the right to every disk that the version does not have already.
+func (s *Service) mayUse(ctx context.Context, old *gallery.ImageVersion, disks []gallery.VersionDisk) error {
+	for n, d := range disks {
+		if old != nil && slices.ContainsFunc(old.Disks, func(o gallery.VersionDisk) bool { return o.Disk == d.Disk }) {
+			continue
+		}
+		err := s.o.Disk(ctx, d.Disk)
+		if errors.Is(err, gallery.ErrNotFound) {
+			return &gallery.Error{Kind: gallery.ErrInvalid, Op: "put version", Field: fmt.Sprintf("disks[%d].disk", n), Message: fmt.Sprintf("no disk %s", d.Disk)}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Service) putVersion(ctx context.Context, in gallery.ImageVersion, c command.Precondition) (manage.Version, error) {

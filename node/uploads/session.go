@@ -37,6 +37,9 @@ func (u *Uploads) Take(ctx context.Context, r v1.UploadRequest) (v1.Upload, erro
 			return u.Get(r.ID)
 		}
 	}
+	if _, err := u.o.Rights.Upload(ctx, row.Target, r.ID); err != nil {
+		return v1.Upload{}, err
+	}
 	if row.State != gallery.UploadOpen {
 		return u.describe(row), nil
 	}
@@ -113,7 +116,7 @@ func (u *Uploads) begin(ctx context.Context, s *session, r v1.UploadRequest, row
 	if err != nil {
 		return storeError(err)
 	}
-	bases, err := u.bases(v, r.Base)
+	bases, err := u.bases(ctx, v, r.Base)
 	if err != nil {
 		view.Release()
 		return err

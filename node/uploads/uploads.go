@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"loggia/api/authn"
 	"loggia/api/v1"
 	"loggia/fsm/command"
 	"loggia/fsm/state"
@@ -24,8 +25,17 @@ type Reporter interface {
 	Report(ctx context.Context, c command.Command) (command.Result, error)
 }
 
+// Rights says what the caller of a context may do.
+type Rights interface {
+	// Upload says whether it may upload a disk for target, and whose that will be; named is what the caller called it.
+	Upload(ctx context.Context, target, named string) (gallery.TenantID, error)
+	// Read says whether it may read a version.
+	Read(ctx context.Context, g, i, v string) error
+}
+
 // Options is what Uploads needs.
 type Options struct {
+	Rights  Rights
 	Self    gallery.NodeID
 	Region  gallery.RegionName
 	State   func() *state.View
@@ -148,11 +158,15 @@ func (u *Uploads) Open(ctx context.Context, r v1.UploadRequest) (v1.Upload, erro
 		kind = gallery.ContentDisk
 	}
 	v := u.o.State()
-	cluster := v.Cluster()
-	if cluster == nil {
-		return v1.Upload{}, &gallery.Error{Kind: gallery.ErrUnavailable, Message: "the cluster is not founded yet"}
+	target := r.Target
+	if row := v.Upload(gallery.UploadID(r.ID)); row != nil {
+		target = row.Target
 	}
-	bases, err := u.bases(v, r.Base)
+	tenant, err := u.o.Rights.Upload(ctx, target, r.ID)
+	if err != nil {
+		return v1.Upload{}, err
+	}
+	bases, err := u.bases(ctx, v, r.Base)
 	if err != nil {
 		return v1.Upload{}, err
 	}
@@ -161,9 +175,15 @@ func (u *Uploads) Open(ctx context.Context, r v1.UploadRequest) (v1.Upload, erro
 		return v1.Upload{}, err
 	}
 	got, err := proposal.As[command.UploadGranted](u.o.Reports.Report(ctx, &command.UploadOpen{ID: gallery.UploadID(r.ID),
-		Domain: gallery.DomainOf(cluster.Tenant), Region: u.o.Region, Store: place, Node: u.o.Self, Content: kind, Size: r.Size, Lease: lease, Life: life}))
+		Domain: gallery.DomainOf(tenant), Region: u.o.Region, Store: place, Node: u.o.Self, Content: kind, Size: r.Size, Lease: lease, Life: life,
+		Principal: actor(ctx), Target: target}))
 	if err != nil {
 		return v1.Upload{}, err
+	}
+	if got.Upload.Target != target { // another opening of the id came first
+		if _, err := u.o.Rights.Upload(ctx, got.Upload.Target, r.ID); err != nil {
+			return v1.Upload{}, err
+		}
 	}
 	if got.Upload.State == gallery.UploadOpen && got.Upload.Claim.Node == u.o.Self && len(got.Upload.Claim.Predecessors) == 0 {
 		u.mu.Lock()
@@ -173,6 +193,12 @@ func (u *Uploads) Open(ctx context.Context, r v1.UploadRequest) (v1.Upload, erro
 		u.mu.Unlock()
 	}
 	return u.describe(&got.Upload), nil
+}
+
+// actor is who asks, as the log remembers it.
+func actor(ctx context.Context) string {
+	p, _ := authn.From(ctx)
+	return p.Actor()
 }
 
 // Get returns how an upload stands.
@@ -219,11 +245,14 @@ func (u *Uploads) Abandon(ctx context.Context, id string) error {
 
 // bases finds the disks that the client names: versions that it may read, whole in this region.
 // What is not here is passed over: it only saves bytes.
-func (u *Uploads) bases(v *state.View, names []string) ([]*gallery.Disk, error) {
+func (u *Uploads) bases(ctx context.Context, v *state.View, names []string) ([]*gallery.Disk, error) {
 	var out []*gallery.Disk
 	for _, name := range names {
 		ref, err := gallery.ParseVersionRef("", name)
 		if err != nil {
+			return nil, err
+		}
+		if err := u.o.Rights.Read(ctx, string(ref.Gallery), string(ref.Image), ref.Version.String()); err != nil {
 			return nil, err
 		}
 		row, err := u.o.Find(v, string(ref.Gallery), string(ref.Image), ref.Version.String(), u.o.Region)

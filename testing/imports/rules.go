@@ -35,6 +35,8 @@ var owners = []owner{
 	{"github.com/klauspost/compress", []string{"transfer/codec"}, "codecs have ids in our formats, and limits on output"},
 	{"github.com/hashicorp/go-memdb", []string{"fsm/state"}, "rows belong to the state: they are read through its views"},
 	{"github.com/fxamacker/cbor/v2", []string{"fsm"}, "one encoding of commands and snapshots, with one set of limits"},
+	{"github.com/go-jose/go-jose/v4", []string{"node/tokens"}, "whoever can make it accept a forged token is the operator: one place holds its algorithms and keys"},
+	{"golang.org/x/oauth2", []string{"api/login"}, "a person logs in at one place of the client"},
 	{"github.com/spf13/cobra", []string{"cmd/loggia"}, "flags end at the command"},
 	{"golang.org/x/term", []string{"cmd/loggia"}, "only a command knows of terminals"},
 	{"go.yaml.in/yaml/v3", []string{"node/config", "cmd/loggia"}, "files are read by the configuration and printed by the command"},

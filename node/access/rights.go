@@ -1,0 +1,52 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"loggia/api/authz"
+	"loggia/gallery"
+)
+
+// Rights answers what handlers cannot know from a route: rights on what a body names.
+type Rights struct {
+	*Access
+	Names
+}
+
+// Upload says whether the caller may upload a disk for target, and whose it will be. named is what the caller called it.
+func (r Rights) Upload(ctx context.Context, target, named string) (gallery.TenantID, error) {
+	t, tenant, err := r.Wanted(target)
+	if err != nil {
+		return "", err
+	}
+	return tenant, authz.Check(ctx, r.Access, t, named)
+}
+
+// Read says whether the caller may read a version by its native names.
+func (r Rights) Read(ctx context.Context, g, i, v string) error {
+	return authz.Check(ctx, r.Access, authz.Target{Scope: r.Version(g, i, v), Action: actionReadVersion}, fmt.Sprintf("%s/%s/%s", g, i, v))
+}
+
+const actionReadVersion = "Microsoft.Compute/galleries/images/versions/read"
+
+// Disk says whether the caller may make something of a disk that a body names: it may read a version that has it, or
+// may write what the disk was uploaded for. A refusal is an ErrNotFound, for a disk that does not exist, too (S2).
+func (r Rights) Disk(ctx context.Context, id gallery.DiskID) error {
+	v := r.Access.o.State()
+	for _, row := range v.VersionsOfDisk(id) {
+		ref := row.Ref
+		scope := GroupScope(ref.Subscription, string(row.ResourceGroup)) + "/providers/Microsoft.Compute/galleries/" + string(ref.Gallery) + "/images/" + string(ref.Image) + "/versions/" + ref.Version.String()
+		if err := r.Check(ctx, actionReadVersion, scope); !errors.Is(err, gallery.ErrForbidden) {
+			return err
+		}
+	}
+	if at := slices.IndexFunc(v.Uploads(), func(u *gallery.Upload) bool { return u.Disk == id }); at >= 0 {
+		if _, err := r.Upload(ctx, v.Uploads()[at].Target, string(id)); !errors.Is(err, gallery.ErrForbidden) {
+			return err
+		}
+	}
+	return &gallery.Error{Kind: gallery.ErrNotFound, Op: "use disk", Resource: string(id), Message: "does not exist"}
+}

@@ -1,0 +1,45 @@
+package tokens
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/base64"
+	"time"
+
+	"github.com/google/uuid"
+
+	"loggia/gallery"
+	"loggia/internal/digest"
+)
+
+// hintLength is how much of a secret is kept in clear, so that people can tell theirs apart.
+const hintLength = 3
+
+// NewSecret makes a client secret of 256 random bits: its text, which is shown once, and the row that is kept. It is
+// random through and through, so a plain SHA-256 of it cannot be searched.
+func NewSecret(name string, expires time.Time) (string, gallery.Secret) {
+	var raw [32]byte
+	_, _ = rand.Read(raw[:]) // never fails since Go 1.24
+	text := base64.RawURLEncoding.EncodeToString(raw[:])
+	return text, gallery.Secret{ID: uuid.NewString(), Hash: digest.Of([]byte(text)), Hint: text[:hintLength], Name: name, Expires: expires}
+}
+
+// hasSecret says whether text is one of a principal's secrets that are good at now. Every secret is compared, in
+// constant time, and one comparison is made where there is none.
+func hasSecret(p *gallery.Principal, text string, now time.Time) bool {
+	h := digest.Of([]byte(text))
+	if p == nil {
+		var nobody digest.Digest
+		_ = subtle.ConstantTimeCompare(h[:], nobody[:])
+		return false
+	}
+	good := 0
+	for i := range p.Secrets {
+		s := &p.Secrets[i]
+		same := subtle.ConstantTimeCompare(h[:], s.Hash[:])
+		if !s.Expired(now) {
+			good |= same
+		}
+	}
+	return good == 1
+}
