@@ -89,13 +89,9 @@ func (a *Access) Reach(ctx context.Context, tenant gallery.TenantID, action stri
 	return rbac.Where(assignments(a.o.State(), p, tenant), action, false)
 }
 
-// subscriptionTenant finds a subscription's tenant; the default one is in the cluster's row.
 func subscriptionTenant(v View, sub gallery.SubscriptionID) (gallery.TenantID, bool) {
 	if row := v.Subscription(sub); row != nil {
 		return row.Tenant, true
-	}
-	if c := v.Cluster(); c != nil && c.Subscription == sub {
-		return c.Tenant, true
 	}
 	return "", false
 }
@@ -122,7 +118,7 @@ func assignments(v View, p authn.Principal, tenant gallery.TenantID) []rbac.Assi
 		return nil
 	}
 	gather := func(id gallery.PrincipalID) {
-		for _, row := range v.RoleAssignmentsOf(id) {
+		for _, row := range v.AssignmentsOf(id) {
 			if row.Tenant != tenant {
 				continue
 			}
@@ -143,7 +139,7 @@ func role(v View, id gallery.RoleID, tenant gallery.TenantID) (string, []rbac.Pe
 	if b, ok := rbac.BuiltInByID(string(id)); ok {
 		return b.Name, b.Permissions
 	}
-	row := v.RoleDefinition(id)
+	row := v.Role(id)
 	if row == nil || row.Tenant != tenant {
 		return "", nil
 	}

@@ -17,8 +17,9 @@ type View interface {
 	AccessTokenByHash(hash digest.Digest) *gallery.AccessToken
 	Principal(id gallery.PrincipalID) *gallery.Principal
 	Subscription(id gallery.SubscriptionID) *gallery.Subscription
-	RoleAssignmentsOf(id gallery.PrincipalID) []*gallery.RoleAssignment
-	RoleDefinition(id gallery.RoleID) *gallery.RoleDefinition
+	GroupsOf(p *gallery.Principal, also ...gallery.PrincipalID) []gallery.PrincipalID
+	AssignmentsOf(id gallery.PrincipalID) []*gallery.RoleAssignment
+	Role(id gallery.RoleID) *gallery.RoleDefinition
 	Gallery(ref gallery.GalleryRef) *gallery.Gallery
 	Upload(id gallery.UploadID) *gallery.Upload
 	Uploads() []*gallery.Upload
@@ -115,35 +116,5 @@ func (a *Access) principal(v View, id gallery.PrincipalID, vouched []gallery.Pri
 	if row.UserName != "" {
 		name = row.UserName
 	}
-	return authn.Principal{ID: row.ID, Tenant: row.Tenant, Kind: row.Kind, AppID: row.AppID, Name: name, Groups: groups(v, row, vouched)}, nil
-}
-
-// The bounds of nested groups.
-const (
-	maxDepth  = 8
-	maxGroups = 512
-)
-
-// groups are all groups that a principal is in: those of its row and those that an outside issuer vouched for, and the
-// groups that those are in. A disabled group, and what is reached only through it, gives nothing.
-func groups(v View, row *gallery.Principal, vouched []gallery.PrincipalID) []gallery.PrincipalID {
-	seen := map[gallery.PrincipalID]bool{}
-	var out []gallery.PrincipalID
-	level := append(append([]gallery.PrincipalID{}, row.Groups...), vouched...)
-	for depth := 0; depth < maxDepth && len(level) > 0; depth++ {
-		var next []gallery.PrincipalID
-		for _, id := range level {
-			g := v.Principal(id)
-			if seen[id] || g == nil || g.Disabled || g.Kind != gallery.KindGroup || g.Tenant != row.Tenant {
-				continue
-			}
-			if seen[id] = true; len(out) == maxGroups {
-				return out
-			}
-			out = append(out, id)
-			next = append(next, g.Groups...)
-		}
-		level = next
-	}
-	return out
+	return authn.Principal{ID: row.ID, Tenant: row.Tenant, Kind: row.Kind, AppID: row.AppID, Name: name, Groups: v.GroupsOf(row, vouched...)}, nil
 }

@@ -19,7 +19,7 @@ import (
 
 // The bounds of what is read of an outside token.
 const (
-	maxSubject       = 256 // bytes
+	maxSubject       = 255 // bytes, OpenID Connect's own bound
 	maxOutsideGroups = 512
 )
 
@@ -30,13 +30,13 @@ func (s *Service) exchange(ctx context.Context, g sts.Grant) (Minted, error) {
 	if err != nil {
 		return Minted{}, err
 	}
-	p := v.PrincipalByExternal(gallery.ExternalIdentity{Issuer: who.issuer.ID, Subject: who.subject})
+	p := v.UserByExternal(gallery.ExternalIdentity{Issuer: who.issuer.ID, Subject: who.subject})
 	if p == nil {
 		if p, err = s.welcome(ctx, who, g.Write); err != nil {
 			return Minted{}, err
 		}
 	}
-	if p.Disabled || p.Kind == gallery.KindGroup || p.Tenant != who.issuer.Tenant {
+	if p.Disabled || p.Tenant != who.issuer.Tenant {
 		return Minted{}, sts.ErrNoUser
 	}
 	groups := s.groupsOf(v, who)
@@ -207,8 +207,8 @@ func (s *Service) groupsOf(v View, who outsider) []gallery.PrincipalID {
 		if !ok || name == "" || len(name) > maxSubject {
 			continue
 		}
-		p := v.PrincipalByExternal(gallery.ExternalIdentity{Issuer: who.issuer.ID, Subject: name})
-		if p != nil && p.Kind == gallery.KindGroup && !p.Disabled && p.Tenant == who.issuer.Tenant && !slices.Contains(out, p.ID) {
+		p := v.GroupByExternal(gallery.ExternalIdentity{Issuer: who.issuer.ID, Subject: name})
+		if p != nil && !p.Disabled && p.Tenant == who.issuer.Tenant && !slices.Contains(out, p.ID) {
 			out = append(out, p.ID)
 		}
 	}
@@ -233,7 +233,7 @@ func (s *Service) welcome(ctx context.Context, who outsider, write bool) (*galle
 	} else if err != nil && !errors.Is(err, gallery.ErrConflict) {
 		return nil, err
 	}
-	made := s.o.State().PrincipalByExternal(*p.External)
+	made := s.o.State().UserByExternal(*p.External)
 	if made == nil {
 		return nil, sts.ErrUnavailable
 	}

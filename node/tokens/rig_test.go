@@ -59,9 +59,17 @@ func (r *rows) PrincipalByApp(app gallery.AppID) *gallery.Principal {
 	return nil
 }
 
-func (r *rows) PrincipalByExternal(x gallery.ExternalIdentity) *gallery.Principal {
+func (r *rows) UserByExternal(x gallery.ExternalIdentity) *gallery.Principal {
+	return r.external(x, gallery.KindUser)
+}
+
+func (r *rows) GroupByExternal(x gallery.ExternalIdentity) *gallery.Principal {
+	return r.external(x, gallery.KindGroup)
+}
+
+func (r *rows) external(x gallery.ExternalIdentity, kind gallery.PrincipalKind) *gallery.Principal {
 	for _, p := range r.principals {
-		if p.External != nil && *p.External == x {
+		if p.External != nil && *p.External == x && p.Kind == kind {
 			return p
 		}
 	}

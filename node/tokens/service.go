@@ -17,7 +17,8 @@ type View interface {
 	SigningKey(id string) *gallery.SigningKey
 	SigningKeys() []*gallery.SigningKey
 	PrincipalByApp(app gallery.AppID) *gallery.Principal
-	PrincipalByExternal(x gallery.ExternalIdentity) *gallery.Principal
+	UserByExternal(x gallery.ExternalIdentity) *gallery.Principal
+	GroupByExternal(x gallery.ExternalIdentity) *gallery.Principal
 	Issuers() []*gallery.Issuer
 }
 
