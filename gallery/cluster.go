@@ -16,6 +16,7 @@ type Cluster struct {
 	Generation   uint64         `cbor:"6,keyasint"` // grows with every recovery (C8)
 	Version      uint32         `cbor:"7,keyasint"` // what every member understands (M4); only grows
 	Created      time.Time      `cbor:"8,keyasint,omitzero"`
+	Bootstrapped time.Time      `cbor:"9,keyasint,omitzero" since:"2"` // when its first owner was made; zero: not yet
 }
 
 // Seat is a node's part in the raft group.

@@ -48,6 +48,13 @@ func checkRef(r gallery.GalleryRef) error {
 }
 
 func checkImageRef(r gallery.ImageRef) error {
+	if !r.Kind.Valid() {
+		return invalid("kind", "an image or an application")
+	}
+	if r.Kind == gallery.ArtifactApplication {
+		_, err := gallery.ParseApplicationName(string(r.Image))
+		return first(checkRef(r.GalleryRef), err)
+	}
 	_, err := gallery.ParseImageName(string(r.Image))
 	return first(checkRef(r.GalleryRef), err)
 }

@@ -51,4 +51,42 @@ const (
 	KindExpireClaims  Kind = 120
 	KindExpireUploads Kind = 121
 	KindPruneRequests Kind = 122
+
+	KindTenantPut          Kind = 130
+	KindSubscriptionPut    Kind = 131
+	KindSubscriptionDelete Kind = 132
+
+	KindGroupPut    Kind = 140
+	KindGroupDelete Kind = 141
+	KindGroupSweep  Kind = 142
+
+	KindPrincipalPut          Kind = 150
+	KindPrincipalDelete       Kind = 151
+	KindPrincipalAddSecret    Kind = 152
+	KindPrincipalRemoveSecret Kind = 153
+	KindPrincipalSetDisabled  Kind = 154
+	KindPrincipalSetMember    Kind = 155
+	KindACLBootstrap          Kind = 156
+
+	KindRolePut          Kind = 160
+	KindRoleDelete       Kind = 161
+	KindAssignmentPut    Kind = 162
+	KindAssignmentDelete Kind = 163
+
+	KindIssuerPut        Kind = 170
+	KindIssuerDelete     Kind = 171
+	KindSigningKeyPut    Kind = 172
+	KindSigningKeyDelete Kind = 173
+
+	KindExpireOperations Kind = 180
+
+	KindSnapshotPut      Kind = 190
+	KindSnapshotDelete   Kind = 191
+	KindSnapshotComplete Kind = 192
+	KindSnapshotFail     Kind = 193
+	KindSnapshotGrant    Kind = 194
+	KindSnapshotRevoke   Kind = 195
+
+	KindVersionImported     Kind = 200
+	KindVersionImportFailed Kind = 201
 )

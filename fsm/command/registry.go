@@ -21,7 +21,8 @@ type Def struct {
 
 // defs is filled by constant expressions only and never changes.
 var defs = join(clusterDefs(), regionDefs(), storeDefs(), nodeDefs(), tokenDefs(), galleryDefs(),
-	imageDefs(), versionDefs(), uploadDefs(), replicaDefs(), repositoryDefs(), upkeepDefs())
+	imageDefs(), versionDefs(), uploadDefs(), replicaDefs(), repositoryDefs(), upkeepDefs(),
+	tenancyDefs(), principalDefs(), roleDefs(), issuerDefs(), operationDefs(), snapshotDefs())
 
 func join(families ...[]Def) map[Kind]Def {
 	all := make(map[Kind]Def)
