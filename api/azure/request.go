@@ -1,0 +1,180 @@
+package azure
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"loggia/api/azure/fault"
+	"loggia/api/azure/schema"
+	"loggia/gallery"
+)
+
+// request is a request whose route is known.
+type request struct {
+	*http.Request
+	match
+	w       http.ResponseWriter
+	h       *handler
+	version schema.Version
+}
+
+// resource is the canonical id that the path names; of a list, that of its parent.
+func (r *request) resource() string {
+	if r.scope != "" {
+		return r.scope
+	}
+	return parentOfList(r.path)
+}
+
+// parentOfList cuts the last type off a path that ends in one: ".../galleries/g/images" becomes ".../galleries/g",
+// and "/subscriptions/s/providers/Microsoft.Compute/galleries" "/subscriptions/s".
+func parentOfList(path string) string {
+	segments := strings.Split(strings.Trim(path, "/"), "/")
+	at := 0
+	if i := slices.Index(segments, "providers"); i >= 0 {
+		at = i + 2 // types and names alternate behind the namespace
+		if len(segments) <= at {
+			return "/" + strings.Join(segments[:i], "/")
+		}
+		if (len(segments)-at)%2 == 1 {
+			segments = segments[:len(segments)-1]
+		}
+		if len(segments) == at {
+			segments = segments[:i]
+		}
+	} else if len(segments)%2 == 1 {
+		segments = segments[:len(segments)-1]
+	}
+	return "/" + strings.Join(segments, "/")
+}
+
+func (r *request) sub() gallery.SubscriptionID {
+	return gallery.SubscriptionID(strings.ToLower(r.vars["sub"]))
+}
+
+func (r *request) group() gallery.GroupRef {
+	return gallery.GroupRef{Subscription: r.sub(), Group: gallery.GroupName(r.vars["group"])}
+}
+
+// base is the origin under which the client reached us.
+func (r *request) base() string { return r.h.o.Base(r.Request) }
+
+// condition is what If-Match and If-None-Match ask for (RFC 9110, section 13.1).
+type condition struct {
+	given   bool
+	matches []uint64 // If-Match lists; empty with given: any
+	any     bool     // If-Match: *
+	absent  bool     // If-None-Match: *
+}
+
+// maxETags bounds the entity tags of one header.
+const maxETags = 16
+
+func readCondition(h http.Header) (condition, error) {
+	var c condition
+	if v := strings.Join(h.Values("If-Match"), ","); v != "" {
+		c.given = true
+		if strings.TrimSpace(v) == "*" {
+			c.any = true
+			return c, nil
+		}
+		tags, err := parseETags(v)
+		if err != nil {
+			return c, err
+		}
+		c.matches = tags
+	}
+	switch v := strings.TrimSpace(strings.Join(h.Values("If-None-Match"), ",")); v {
+	case "":
+	case "*":
+		c.given, c.absent = true, true
+	default:
+		return c, fault.At(fault.InvalidParameter, "If-None-Match", "Only * is supported in If-None-Match.")
+	}
+	return c, nil
+}
+
+// parseETags reads a list of entity tags. A tag that this cluster never gave is none: it matches nothing. Weak tags
+// never match strongly, which If-Match asks for.
+func parseETags(v string) ([]uint64, error) {
+	tags := []uint64{}
+	for part := range strings.SplitSeq(v, ",") {
+		part = strings.TrimSpace(part)
+		if len(tags) == maxETags {
+			return nil, fault.At(fault.InvalidParameter, "If-Match", "At most %d entity tags are read.", maxETags)
+		}
+		quoted, weak := strings.CutPrefix(part, "W/")
+		text, isQuoted := unquote(quoted)
+		if !isQuoted && strings.ContainsAny(part, `" `) || part == "" {
+			return nil, fault.At(fault.InvalidParameter, "If-Match", "An entity tag is a quoted text, as in \"12\".")
+		}
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil || weak {
+			n = 0
+		}
+		tags = append(tags, n)
+	}
+	return tags, nil
+}
+
+func unquote(s string) (string, bool) {
+	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' && !strings.Contains(s[1:len(s)-1], `"`) {
+		return s[1 : len(s)-1], true
+	}
+	return s, false
+}
+
+// check holds the condition against the etag of a resource, 0 where it does not exist.
+func (c condition) check(etag uint64) error {
+	switch {
+	case c.absent && etag != 0:
+		return fault.New(fault.PreconditionFailed, "The resource exists already, and If-None-Match is *.")
+	case c.any && etag == 0:
+		return fault.New(fault.PreconditionFailed, "The resource does not exist, and If-Match is *.")
+	case len(c.matches) > 0 && (etag == 0 || !slices.Contains(c.matches, etag)):
+		return fault.New(fault.PreconditionFailed, "The resource's etag is not among those of If-Match: somebody else has written it.")
+	}
+	return nil
+}
+
+// explain says of an error what this request makes of it: a resource that is not there gets Azure's sentence.
+func (r *request) explain(err error) error {
+	var f *fault.Fault
+	if errors.As(err, &f) {
+		return err
+	}
+	if errors.Is(err, gallery.ErrNotFound) && fieldOf(err) == "" {
+		return r.notFound()
+	}
+	return err
+}
+
+// notFound is Azure's sentence for a resource that is not there.
+func (r *request) notFound() *fault.Fault {
+	kind, name := typeAndName(r.path)
+	if group, ok := r.vars["group"]; ok {
+		return fault.New(fault.ResourceNotFound, "The Resource '%s/%s' under resource group '%s' was not found.", kind, name, group)
+	}
+	return fault.New(fault.ResourceNotFound, "The Resource '%s/%s' was not found.", kind, name)
+}
+
+// typeAndName splits an id behind its namespace: "Microsoft.Compute/galleries/images", "g/i".
+func typeAndName(path string) (kind, name string) {
+	segments := strings.Split(strings.Trim(path, "/"), "/")
+	at := slices.Index(segments, "providers")
+	if at < 0 || at+1 >= len(segments) {
+		return "Microsoft.Resources/resourceGroups", segments[len(segments)-1]
+	}
+	types, names := []string{segments[at+1]}, []string{}
+	for i, s := range segments[at+2:] {
+		if i%2 == 0 {
+			types = append(types, s)
+		} else {
+			names = append(names, s)
+		}
+	}
+	return strings.Join(types, "/"), strings.Join(names, "/")
+}
