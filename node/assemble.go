@@ -9,12 +9,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"loggia/api/azure"
 	"loggia/api/peer"
 	"loggia/blobstore"
 	"loggia/blobstore/metrics"
 	"loggia/fsm/command"
 	"loggia/fsm/state"
 	"loggia/gallery"
+	"loggia/node/arm"
 	"loggia/node/depot"
 	"loggia/node/front"
 	"loggia/node/joining"
@@ -101,7 +103,8 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 
 	door := &joining.Door{Propose: n.reports.Propose, Authority: n.cred.Authority, Identity: n.id, Now: time.Now, Log: n.log,
 		Seat: func(id gallery.TokenID) gallery.Seat { return seatOf(n.m.View(), id) }}
-	n.front = front.New(front.Options{Self: n.id.Node, Region: n.id.Region, Leader: n.raft, Peers: n.peers, Service: svc, Access: who, Names: rights.Names, Tokens: sts, Own: n.ownOrigin, CaughtUp: settled.CaughtUp, Status: board,
+	resources := arm.New(arm.Options{State: n.m.View, Log: n.reports, Settle: settled.Settle, Now: time.Now})
+	n.front = front.New(front.Options{Azure: azure.Options{Service: resources, Access: who, Verifier: who, Now: time.Now}, URL: n.opts.API.URL, Self: n.id.Node, Region: n.id.Region, Leader: n.raft, Peers: n.peers, Service: svc, Access: who, Names: rights.Names, Tokens: sts, Own: n.ownOrigin, CaughtUp: settled.CaughtUp, Status: board,
 		Uploads: ups, Disks: reader, Metrics: promhttp.HandlerFor(n.reg, promhttp.HandlerOpts{}), Join: door, Log: n.log.With("component", "api")})
 	n.serve(peer.Handler(&peerService{n: n, reader: reader, live: registry}, peerOf, n.log.With("component", "peers")))
 

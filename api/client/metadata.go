@@ -114,3 +114,17 @@ func (c *Client) DeleteVersion(ctx context.Context, g, i, v string, p Preconditi
 func (c *Client) VersionStatus(ctx context.Context, g, i, v string) (v1.VersionStatus, error) {
 	return fetch[v1.VersionStatus](ctx, c, versionPath(g, i, v, "status"), nil)
 }
+
+func snapshotPath(group, name string) string {
+	return escape("v1", "groups", group, "snapshots", name)
+}
+
+// Snapshot returns one snapshot.
+func (c *Client) Snapshot(ctx context.Context, group, name string) (v1.Snapshot, error) {
+	return fetch[v1.Snapshot](ctx, c, snapshotPath(group, name), nil)
+}
+
+// PutSnapshot makes a snapshot of a disk that an upload made.
+func (c *Client) PutSnapshot(ctx context.Context, s v1.Snapshot, p Precondition) (v1.Snapshot, error) {
+	return store[v1.Snapshot](ctx, c, snapshotPath(s.ResourceGroup, s.Name), s, p)
+}

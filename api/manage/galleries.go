@@ -84,8 +84,13 @@ func each[A, B any](in []A, f func(A) B) []B {
 	return out
 }
 
+// galleryID is a gallery's id in Azure's terms.
+func galleryID(g gallery.Gallery) string {
+	return "/subscriptions/" + string(g.Ref.Subscription) + "/resourceGroups/" + g.ResourceGroup + "/providers/Microsoft.Compute/galleries/" + string(g.Ref.Gallery)
+}
+
 func toGallery(g gallery.Gallery) v1.Gallery {
-	return v1.Gallery{Name: string(g.Ref.Gallery), Location: string(g.Location), Description: g.Description,
+	return v1.Gallery{Name: string(g.Ref.Gallery), ID: galleryID(g), Location: string(g.Location), Description: g.Description,
 		Tags: g.Tags, Created: g.Created, Updated: g.Updated, ETag: etag(g.ETag)}
 }
 
@@ -95,7 +100,7 @@ func fromGallery(name string, g v1.Gallery) gallery.Gallery {
 }
 
 func toImage(i gallery.Image) v1.Image {
-	out := v1.Image{Gallery: string(i.Ref.Gallery), Name: string(i.Ref.Image), Location: string(i.Location),
+	out := v1.Image{Gallery: string(i.Ref.Gallery), Name: artifactName(i.Ref), Location: string(i.Location),
 		OSType: i.OSType, OSState: i.OSState, Publisher: i.Identifier.Publisher, Offer: i.Identifier.Offer, SKU: i.Identifier.SKU,
 		HyperVGeneration: i.HyperVGeneration, Architecture: i.Architecture, Description: i.Description,
 		Tags: i.Tags, Created: i.Created, Updated: i.Updated, ETag: etag(i.ETag)}
@@ -106,8 +111,9 @@ func toImage(i gallery.Image) v1.Image {
 }
 
 func fromImage(name string, i v1.Image) gallery.Image {
-	out := gallery.Image{Ref: gallery.ImageRef{Image: gallery.ImageName(name)}, Location: gallery.RegionName(i.Location),
-		OSType: i.OSType, OSState: i.OSState, Identifier: gallery.Identifier{Publisher: i.Publisher, Offer: i.Offer, SKU: i.SKU},
+	out := gallery.Image{Ref: gallery.ImageRef{Image: gallery.ImageName(name)}, // @ before an application's is taken off by the service
+		Location: gallery.RegionName(i.Location),
+		OSType:   i.OSType, OSState: i.OSState, Identifier: gallery.Identifier{Publisher: i.Publisher, Offer: i.Offer, SKU: i.SKU},
 		HyperVGeneration: i.HyperVGeneration, Architecture: i.Architecture, Description: i.Description, Tags: i.Tags}
 	if i.EndOfLife != nil {
 		out.EndOfLife = *i.EndOfLife

@@ -20,6 +20,7 @@ func Handler(s Service, guard *authz.Guard, writer func(http.Handler) http.Handl
 	h.galleries()
 	h.images()
 	h.versions()
+	h.snapshots()
 	h.cluster()
 	h.tokens()
 	return h.mux

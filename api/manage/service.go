@@ -38,6 +38,9 @@ type Service interface {
 	PatchVersion(ctx context.Context, g, i, v string, p v1.VersionPatch, c Condition) (Version, error)
 	DeleteVersion(ctx context.Context, g, i, v string, c Condition) error
 
+	Snapshot(ctx context.Context, group, name string) (Snapshot, error)
+	PutSnapshot(ctx context.Context, group, name string, s gallery.Snapshot, c Condition) (Snapshot, error)
+
 	Regions(ctx context.Context) ([]v1.Region, error)
 	Region(ctx context.Context, name string) (v1.Region, error)
 	RemoveRegion(ctx context.Context, name string, lost bool) ([]string, error)
@@ -59,4 +62,10 @@ type Version struct {
 	gallery.ImageVersion
 	Disks []gallery.Disk // in the order of ImageVersion.Disks
 	State gallery.AggregatedState
+}
+
+// Snapshot is a snapshot and its id in Azure's terms.
+type Snapshot struct {
+	gallery.Snapshot
+	ID string
 }

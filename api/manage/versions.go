@@ -60,7 +60,7 @@ func (h *handler) putVersion(w http.ResponseWriter, r *http.Request) (any, error
 
 func toVersion(v Version) v1.Version {
 	p := v.Publishing
-	out := v1.Version{Gallery: string(v.Ref.Gallery), Image: string(v.Ref.Image), Name: v.Ref.Version.String(),
+	out := v1.Version{Gallery: string(v.Ref.Gallery), Image: artifactName(v.Ref.ImageRef), Name: v.Ref.Version.String(),
 		Location: string(v.Location), ReplicaCount: p.ReplicaCount, StorageClass: string(p.StorageClass),
 		ExcludeFromLatest:       p.ExcludeFromLatest,
 		AllowDeletionOfReplicas: v.Safety.AllowDeletionOfReplicatedLocations,
@@ -68,6 +68,9 @@ func toVersion(v Version) v1.Version {
 		Tags:                    v.Tags, State: string(v.State), Published: v.Created, Updated: v.Updated, ETag: etag(v.ETag)}
 	if !p.EndOfLife.IsZero() {
 		out.EndOfLife = &p.EndOfLife
+	}
+	if a := v.App; a != nil {
+		out.App = &v1.App{Install: a.Install, Remove: a.Remove, Update: a.Update, PackageFile: a.PackageFile, ConfigFile: a.ConfigFile}
 	}
 	for n, d := range v.ImageVersion.Disks {
 		disk := v1.Disk{LUN: d.LUN, Disk: string(d.Disk), Size: d.SizeBytes}
@@ -100,10 +103,21 @@ func fromVersion(number gallery.Version, v v1.Version) gallery.ImageVersion {
 	if v.EndOfLife != nil {
 		out.Publishing.EndOfLife = *v.EndOfLife
 	}
+	if a := v.App; a != nil {
+		out.App = &gallery.AppVersion{Install: a.Install, Remove: a.Remove, Update: a.Update, PackageFile: a.PackageFile, ConfigFile: a.ConfigFile}
+	}
 	for _, d := range v.Disks {
 		out.Disks = append(out.Disks, gallery.VersionDisk{LUN: d.LUN, Disk: gallery.DiskID(d.Disk)})
 	}
 	return out
+}
+
+// artifactName is the name of an image, or of an application with @ before it.
+func artifactName(r gallery.ImageRef) string {
+	if r.Kind == gallery.ArtifactApplication {
+		return "@" + string(r.Image)
+	}
+	return string(r.Image)
 }
 
 // Targets converts target regions as they were written.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"loggia/api/respond"
 	"loggia/gallery"
@@ -32,7 +33,7 @@ func Handler(s Service, node func(*http.Request) (gallery.NodeID, error), log *s
 		respond.JSON(w, http.StatusOK, s.Live())
 	})
 	mux.HandleFunc("POST /peer/v1/disks/{disk}/frames", h.frames)
-	mux.Handle("/forward/", http.StripPrefix("/forward", s.Forwarded()))
+	forward := http.StripPrefix("/forward", s.Forwarded())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := node(r)
 		if err == nil && !s.Member(id) {
@@ -42,7 +43,13 @@ func Handler(s Service, node func(*http.Request) (gallery.NodeID, error), log *s
 			respond.Error(log, w, r, err)
 			return
 		}
-		mux.ServeHTTP(w, r.WithContext(withNode(r.Context(), id)))
+		r = r.WithContext(withNode(r.Context(), id))
+		// Not by the mux, which would redirect a person's path that has doubled slashes.
+		if strings.HasPrefix(r.URL.Path, "/forward/") {
+			forward.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
 	})
 }
 

@@ -10,7 +10,8 @@ type List[T any] struct {
 // Gallery is a collection of image definitions.
 type Gallery struct {
 	Name        string            `json:"name"`
-	Location    string            `json:"location"` // home region
+	ID          string            `json:"id,omitempty"` // in Azure's terms
+	Location    string            `json:"location"`     // home region
 	Description string            `json:"description,omitempty"`
 	Tags        map[string]string `json:"tags,omitempty"`
 	Created     time.Time         `json:"created,omitzero"`
@@ -45,6 +46,7 @@ type Version struct {
 	Name                    string            `json:"name"` // Major.Minor.Patch
 	Location                string            `json:"location"`
 	Disks                   []Disk            `json:"disks"`
+	App                     *App              `json:"application,omitempty"` // of a version of an application
 	TargetRegions           []TargetRegion    `json:"targetRegions"`
 	ReplicaCount            int               `json:"replicaCount,omitempty"`       // where a region has none; default 1
 	StorageClass            string            `json:"storageAccountType,omitempty"` // default Standard_LRS
@@ -57,6 +59,15 @@ type Version struct {
 	Published               time.Time         `json:"published,omitzero"`
 	Updated                 time.Time         `json:"updated,omitzero"`
 	ETag                    string            `json:"etag,omitempty"`
+}
+
+// App is what a version of an application has beside its package (LUN 0) and default configuration (LUN 1).
+type App struct {
+	Install     string `json:"install"`
+	Remove      string `json:"remove"`
+	Update      string `json:"update,omitempty"`
+	PackageFile string `json:"packageFileName,omitempty"`
+	ConfigFile  string `json:"configFileName,omitempty"`
 }
 
 // VersionPatch changes what is present. AllowDeletionOfReplicas in the same write is honoured.
@@ -113,4 +124,21 @@ type Store struct {
 // RegionRemoved lists what a lost region took with it.
 type RegionRemoved struct {
 	NoSource []string `json:"noSource,omitempty"` // versions without a copy anywhere, g/i/v
+}
+
+// Snapshot is the bytes of one disk under a name of a resource group, from which versions are made.
+type Snapshot struct {
+	ResourceGroup string            `json:"resourceGroup"`
+	Name          string            `json:"name"`
+	ID            string            `json:"id,omitempty"` // in Azure's terms
+	Location      string            `json:"location,omitempty"`
+	OSType        string            `json:"osType,omitempty"`           // Linux, Windows
+	Generation    string            `json:"hyperVGeneration,omitempty"` // V1, V2
+	Disk          string            `json:"disk,omitempty"`             // made by an upload
+	Size          int64             `json:"size,omitempty"`             // guest bytes
+	State         string            `json:"state,omitempty"`            // Creating, Succeeded, Failed
+	Reason        string            `json:"reason,omitempty"`
+	Tags          map[string]string `json:"tags,omitempty"`
+	Created       time.Time         `json:"created,omitzero"`
+	ETag          string            `json:"etag,omitempty"`
 }

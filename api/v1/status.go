@@ -4,15 +4,17 @@ import "time"
 
 // Status is the whole cluster at a glance.
 type Status struct {
-	Cluster  string          `json:"cluster"`
-	Region   string          `json:"region"` // of the node that answers
-	Node     string          `json:"node"`
-	Version  string          `json:"version"`
-	Leader   string          `json:"leader,omitempty"` // node id; empty: none known
-	Applied  uint64          `json:"appliedIndex"`
-	Regions  []Region        `json:"regions"`
-	Members  []Member        `json:"members"`
-	Versions []VersionStatus `json:"versions"`
+	Cluster      string          `json:"cluster"`
+	Tenant       string          `json:"tenant"`       // the default one
+	Subscription string          `json:"subscription"` // the default one
+	Region       string          `json:"region"`       // of the node that answers
+	Node         string          `json:"node"`
+	Version      string          `json:"version"`
+	Leader       string          `json:"leader,omitempty"` // node id; empty: none known
+	Applied      uint64          `json:"appliedIndex"`
+	Regions      []Region        `json:"regions"`
+	Members      []Member        `json:"members"`
+	Versions     []VersionStatus `json:"versions"`
 }
 
 // VersionStatus tells of every replica of a version.

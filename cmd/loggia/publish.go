@@ -7,15 +7,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"loggia/api/client"
 	"loggia/api/v1"
 	"loggia/gallery"
-	"loggia/transfer/buffer"
-	"loggia/transfer/publish"
 )
 
 // publishOptions is what the user asked of a publish.
@@ -74,9 +71,8 @@ func (c *cli) publish(ctx context.Context, cl *client.Client, file string, n []s
 	if err != nil {
 		return err
 	}
-	var g goal
 	if o.wait != "none" {
-		if g, err = parseGoal(o.wait); err != nil {
+		if _, err := parseGoal(o.wait); err != nil {
 			return err
 		}
 	}
@@ -92,12 +88,28 @@ func (c *cli) publish(ctx context.Context, cl *client.Client, file string, n []s
 	if err := c.prepare(ctx, cl, &v, &o); err != nil {
 		return err
 	}
+	return c.publishAll(ctx, cl, v, sources, n, o, "")
+}
+
+// publishAll uploads the disks of a version, makes it, and waits until it is where it is wanted.
+func (c *cli) publishAll(ctx context.Context, cl *client.Client, v v1.Version, sources []source, n []string, o publishOptions, kind string) error {
+	target, err := versionID(ctx, cl, v)
+	if err != nil {
+		return err
+	}
+	var g goal
+	if o.wait != "none" {
+		if g, err = parseGoal(o.wait); err != nil {
+			return err
+		}
+	}
 	for _, s := range sources {
-		d, err := c.upload(ctx, cl, s, n, o)
+		disk, err := c.send(ctx, cl, sending{name: "publish " + lun(s.lun), source: s, key: n, fresh: o.fresh, sha256: o.sha256,
+			request: v1.UploadRequest{Kind: kind, Base: o.base, Target: target}})
 		if err != nil {
 			return err
 		}
-		v.Disks = append(v.Disks, d)
+		v.Disks = append(v.Disks, v1.Disk{LUN: s.lun, Disk: disk})
 	}
 	made, err := cl.PutVersion(ctx, v, client.Precondition{OnlyNew: true})
 	if err != nil {
@@ -120,6 +132,19 @@ func (c *cli) publish(ctx context.Context, cl *client.Client, file string, n []s
 		return err
 	}
 	return c.print(made, versionTable(made))
+}
+
+// versionID is the id of a version in Azure's terms: the right to write it is what an upload for it needs.
+func versionID(ctx context.Context, cl *client.Client, v v1.Version) (string, error) {
+	g, err := cl.Gallery(ctx, v.Gallery)
+	if err != nil {
+		return "", err
+	}
+	kind, name := "images", v.Image
+	if app, ok := strings.CutPrefix(v.Image, "@"); ok {
+		kind, name = "applications", app
+	}
+	return g.ID + "/" + kind + "/" + name + "/versions/" + v.Name, nil
 }
 
 // intent is the version as it was asked for, without its disks.
@@ -162,6 +187,17 @@ func openSources(file string, o publishOptions) ([]source, error) {
 // prepare makes gallery and image where they are missing, refuses a version that exists, and picks
 // the base. It asks for all of it before a byte is sent.
 func (c *cli) prepare(ctx context.Context, cl *client.Client, v *v1.Version, o *publishOptions) error {
+	image := v1.Image{Gallery: v.Gallery, Name: v.Image, OSType: "Linux", OSState: "Generalized", HyperVGeneration: "V2", Architecture: "x64",
+		Publisher: v.Gallery, Offer: v.Image, SKU: "default"}
+	err := c.prepareWith(ctx, cl, v, image)
+	if err == nil && o.base == nil {
+		o.base, err = newest(ctx, cl, v)
+	}
+	return err
+}
+
+// prepareWith is prepare for a definition.
+func (c *cli) prepareWith(ctx context.Context, cl *client.Client, v *v1.Version, definition v1.Image) error {
 	here, err := cl.Status(ctx)
 	if err != nil {
 		return err
@@ -181,9 +217,7 @@ func (c *cli) prepare(ctx context.Context, cl *client.Client, v *v1.Version, o *
 	if err := ignoreConflict(cl.PutGallery(ctx, v1.Gallery{Name: v.Gallery, Location: v.Location}, client.Precondition{OnlyNew: true})); err != nil {
 		return err
 	}
-	image := v1.Image{Gallery: v.Gallery, Name: v.Image, OSType: "Linux", OSState: "Generalized", HyperVGeneration: "V2", Architecture: "x64",
-		Publisher: v.Gallery, Offer: v.Image, SKU: "default"}
-	if err := ignoreConflict(cl.PutImage(ctx, image, client.Precondition{OnlyNew: true})); err != nil {
+	if err := ignoreConflict(cl.PutImage(ctx, definition, client.Precondition{OnlyNew: true})); err != nil {
 		return err
 	}
 	_, err = cl.Version(ctx, v.Gallery, v.Image, v.Name, "")
@@ -193,11 +227,7 @@ func (c *cli) prepare(ctx context.Context, cl *client.Client, v *v1.Version, o *
 	if !errors.Is(err, gallery.ErrNotFound) {
 		return err
 	}
-	if o.base != nil {
-		return nil
-	}
-	o.base, err = newest(ctx, cl, v)
-	return err
+	return nil
 }
 
 // checkTargets refuses target regions that the cluster would refuse after the upload.
@@ -251,27 +281,3 @@ func newest(ctx context.Context, cl *client.Client, v *v1.Version) ([]string, er
 
 // clientBuffers is the memory of the CLI's transfers, in bytes.
 const clientBuffers = 64 << 20
-
-func (c *cli) upload(ctx context.Context, cl *client.Client, s source, n []string, o publishOptions) (v1.Disk, error) {
-	id, err := uploadID(s, n, o.fresh)
-	if err != nil {
-		return v1.Disk{}, err
-	}
-	b := newBoard(c.err)
-	started := time.Now()
-	name := "publish " + lun(s.lun)
-	opts := publish.Options{Pool: buffer.New(clientBuffers), SHA256: o.sha256, Progress: func(p publish.Progress) {
-		shown := bar{name: name, done: p.BytesRead, total: p.Total, note: size(p.SentStored) + " sent"}
-		shown.pace(time.Since(started))
-		b.set(shown)
-	}}
-	u, res, err := cl.PublishDisk(ctx, v1.UploadRequest{ID: id, Size: s.disk.Size(), Base: o.base}, s.disk, opts, func(note string) {
-		b.set(bar{name: name, note: note})
-	})
-	b.close()
-	if err != nil {
-		return v1.Disk{}, fmt.Errorf("publish %s: %w", s.path, err)
-	}
-	fmt.Fprintf(c.err, "%s: %s of data, sent %s in %s\n", s.path, size(res.Data), size(res.SentStored), time.Since(started).Round(100*time.Millisecond))
-	return v1.Disk{LUN: s.lun, Disk: u.Disk}, nil
-}

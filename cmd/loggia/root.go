@@ -47,7 +47,7 @@ Environment: LOGGIA_ADDRESS (https URLs, comma separated), LOGGIA_TOKEN, LOGGIA_
 	root.AddCommand(
 		c.serverCommand(), c.devCommand(),
 		c.regionCommand(), c.galleryCommand(), c.imageCommand(), c.versionCommand(),
-		c.publishCommand(), c.statusCommand(), c.waitCommand(), c.pullCommand(), c.verifyCommand(),
+		c.publishCommand(), c.uploadCommand(), c.appCommand(), c.statusCommand(), c.waitCommand(), c.pullCommand(), c.verifyCommand(),
 		c.membersCommand(), c.tokenCommand(), c.operatorCommand(),
 	)
 	wrapArgs(root)

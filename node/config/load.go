@@ -65,6 +65,7 @@ func Settings() []Setting {
 			o.Memory.Buffers, err = ParseBytes(v)
 			return err
 		}},
+		{"api-url", "origin under which clients reach the cluster", text(func(o *Options) *string { return &o.API.URL })},
 		{"log-level", "debug, info, warn or error", text(func(o *Options) *string { return &o.Log.Level })},
 		{"log-format", "text or json", text(func(o *Options) *string { return &o.Log.Format })},
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -23,7 +24,15 @@ type Options struct {
 	Cluster   Cluster  `yaml:"cluster"`
 	Stores    []Store  `yaml:"stores"`
 	Memory    Memory   `yaml:"memory"`
+	API       API      `yaml:"api"`
 	Log       Log      `yaml:"log"`
+}
+
+// API is how clients see the node.
+type API struct {
+	// URL is the origin under which clients reach the cluster, where that is not what they put into the Host
+	// header: "https://gallery.example.org". Links in answers begin with it.
+	URL string `yaml:"url"`
 }
 
 // Gossip is where memberlist listens.
@@ -94,6 +103,7 @@ func Defaults() Options {
 
 // complete fills in what follows from other options.
 func (o *Options) complete() {
+	o.API.URL = strings.TrimRight(o.API.URL, "/")
 	if o.Advertise == "" {
 		o.Advertise = o.Listen
 	}
@@ -167,6 +177,9 @@ func (o *Options) Validate() error {
 	}
 	if o.Log.Format != "text" && o.Log.Format != "json" {
 		bad("log.format", "%q: must be text or json", o.Log.Format)
+	}
+	if u, err := url.Parse(o.API.URL); o.API.URL != "" && (err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil) {
+		bad("api.url", "%q: must be an origin such as https://gallery.example.org", o.API.URL)
 	}
 	names := map[string]bool{}
 	for i := range o.Stores {

@@ -14,6 +14,7 @@ import (
 
 	"loggia/api/authn"
 	"loggia/api/authz"
+	"loggia/api/azure"
 	"loggia/api/data"
 	"loggia/api/manage"
 	"loggia/api/peer"
@@ -61,6 +62,7 @@ type Options struct {
 	Status   status.Service
 	Uploads  data.Uploads
 	Disks    data.Disks
+	Azure    azure.Options // of Resource Manager; what is the front's own is filled in here
 	Metrics  http.Handler
 	Join     http.Handler // POST /v1/join: guarded by its own token
 	Log      *slog.Logger
@@ -96,15 +98,28 @@ func New(o Options) *Front {
 	outer.Handle("GET /readyz", health)
 	outer.Handle("POST /v1/join", f.forward(o.Join))
 	outer.Handle("/", f.current(guarded))
-	identity := f.current(sts.Handler(sts.Options{Service: o.Tokens, Writer: f.forward, Base: f.Base, Own: o.Own, Now: time.Now, Log: o.Log}))
-	f.clients = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if sts.Owns(r.URL.Path) { // before the mux, which would redirect //metadata/endpoints
-			identity.ServeHTTP(w, r)
-			return
-		}
-		outer.ServeHTTP(w, r)
-	})
+	f.clients = f.dispatch(outer)
 	return f
+}
+
+// dispatch hands the paths of identity and of Resource Manager to their own routers, before a mux could redirect those with doubled slashes.
+func (f *Front) dispatch(next http.Handler) http.Handler {
+	identity := f.current(sts.Handler(sts.Options{Service: f.o.Tokens, Writer: f.forward, Base: f.Base, Own: f.o.Own, Now: time.Now, Log: f.o.Log}))
+	o := f.o.Azure
+	o.Writer, o.Caller, o.Base, o.Log = f.forward, f.caller, f.Base, f.o.Log
+	o.Challenge = func(base string) string { return base + "/adfs" }
+	o.Identity = func(ctx context.Context) string { return service.CallerOf(ctx).Principal }
+	arm := f.current(azure.Handler(o))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case sts.Owns(r.URL.Path):
+			identity.ServeHTTP(w, r)
+		case azure.Owns(r.URL.EscapedPath()):
+			arm.ServeHTTP(w, r)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
 }
 
 // baseHeader tells the leader under which origin a forwarded request came in.
@@ -152,9 +167,14 @@ func (f *Front) Forwarded() http.Handler {
 // caller says who asks, and where.
 func (f *Front) caller(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c := service.Caller{RequestID: r.Header.Get(v1.RequestIDHeader), Region: f.o.Region}
-		if p, ok := authn.From(r.Context()); ok {
+		c := service.Caller{Region: f.o.Region}
+		p, ok := authn.From(r.Context())
+		if ok {
 			c.Principal = p.Actor()
+		}
+		if id := r.Header.Get(v1.RequestIDHeader); id != "" {
+			// Everybody's ids are their own: nobody gets the result of another's request by naming its id.
+			c.RequestID = p.Actor() + "/" + id
 		}
 		if forwarded(r) {
 			if name, err := gallery.ParseRegionName(r.Header.Get(regionHeader)); err == nil {

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"strings"
 
 	"loggia/api/manage"
 	"loggia/fsm/command"
@@ -23,6 +24,10 @@ func (s *Service) imageRef(v *state.View, g, i string) (gallery.ImageRef, error)
 	ref, _, err := s.galleryRef(v, g)
 	if err != nil {
 		return gallery.ImageRef{}, err
+	}
+	if app, ok := strings.CutPrefix(i, "@"); ok { // as gallery.ImageRef writes applications
+		name, err := gallery.ParseApplicationName(app)
+		return gallery.ImageRef{GalleryRef: ref, Image: name, Kind: gallery.ArtifactApplication}, err
 	}
 	name, err := gallery.ParseImageName(i)
 	return gallery.ImageRef{GalleryRef: ref, Image: name}, err
@@ -62,7 +67,7 @@ func (s *Service) PutGallery(ctx context.Context, g gallery.Gallery, c manage.Co
 	g.Ref, g.Tenant, g.ResourceGroup = ref, cluster.Tenant, group
 	old := v.Gallery(ref)
 	if old != nil {
-		g.Ref, g.ResourceGroup = old.Ref, old.ResourceGroup
+		g.Ref, g.ResourceGroup, g.Wire = old.Ref, old.ResourceGroup, old.Wire
 	}
 	if g.Location, err = location(ctx, g.Location, old != nil, func() gallery.RegionName { return old.Location }); err != nil {
 		return g, err
@@ -78,7 +83,7 @@ func location(ctx context.Context, given gallery.RegionName, exists bool, old fu
 	case exists:
 		return old(), nil
 	}
-	return callerOf(ctx).Region, nil
+	return CallerOf(ctx).Region, nil
 }
 
 // DeleteGallery implements manage.Service.
@@ -143,6 +148,7 @@ func merged(i gallery.Image, old *gallery.Image) gallery.Image {
 		i.Location = old.Location
 	}
 	i.Features, i.AllowUpdate, i.Recommended, i.DisallowedTypes = old.Features, old.AllowUpdate, old.Recommended, old.DisallowedTypes
+	i.Wire = old.Wire
 	i.PurchasePlan, i.EULA, i.PrivacyURI, i.ReleaseNoteURI = old.PurchasePlan, old.EULA, old.PrivacyURI, old.ReleaseNoteURI
 	return i
 }

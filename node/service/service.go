@@ -31,7 +31,8 @@ func WithCaller(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
-func callerOf(ctx context.Context) Caller {
+// CallerOf returns the caller of a request.
+func CallerOf(ctx context.Context) Caller {
 	c, _ := ctx.Value(callerKey{}).(Caller)
 	return c
 }
@@ -64,7 +65,7 @@ func (s *Service) Settle(ctx context.Context, consistency string) (time.Duration
 
 // propose puts a command into the log in the caller's name.
 func (s *Service) propose(ctx context.Context, c command.Command) (command.Result, error) {
-	who := callerOf(ctx)
+	who := CallerOf(ctx)
 	res, err := s.o.Log.Propose(ctx, command.Header{RequestID: who.RequestID, Principal: who.Principal, Time: s.o.Now()}, c)
 	if err != nil {
 		return res, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"loggia/api/manage"
 	"loggia/api/v1"
@@ -80,7 +81,7 @@ func (s *Service) Versions(_ context.Context, g, i string) ([]manage.Version, er
 // Version implements manage.Service.
 func (s *Service) Version(ctx context.Context, g, i, number, region string) (manage.Version, error) {
 	v := s.o.State()
-	r := callerOf(ctx).Region
+	r := CallerOf(ctx).Region
 	if region != "" {
 		var err error
 		if r, err = gallery.ParseRegionName(region); err != nil {
@@ -108,6 +109,10 @@ func (s *Service) PutVersion(ctx context.Context, g, i string, in gallery.ImageV
 	old := v.Version(in.Ref)
 	if old != nil {
 		in.Ref, in.ResourceGroup = old.Ref, old.ResourceGroup
+		in.Operation, in.Sources, in.Wire, in.Imports = old.Operation, old.Sources, old.Wire, old.Imports
+		if in.App == nil {
+			in.App = old.App
+		}
 		if len(in.Publishing.TargetRegions) == 0 {
 			in.Publishing.TargetRegions = old.Publishing.TargetRegions
 		}
@@ -186,12 +191,22 @@ func (s *Service) PatchVersion(ctx context.Context, g, i, number string, p v1.Ve
 		if cond.ETag == 0 {
 			cond.ETag = old.ETag
 		}
-		out, err := s.putVersion(ctx, patched(*old, p), cond)
+		out, err := s.putVersion(attempt(ctx, n), patched(*old, p), cond)
 		if c.IfMatch == 0 && n < patchTries && errors.Is(err, gallery.ErrPrecondition) {
 			continue
 		}
 		return out, err
 	}
+}
+
+// attempt makes the n-th try of a request another request: the refusal of the one before is remembered under its id.
+func attempt(ctx context.Context, n int) context.Context {
+	c := CallerOf(ctx)
+	if n == 1 || c.RequestID == "" {
+		return ctx
+	}
+	c.RequestID += "/" + strconv.Itoa(n)
+	return WithCaller(ctx, c)
 }
 
 func patched(v gallery.ImageVersion, p v1.VersionPatch) gallery.ImageVersion {
