@@ -93,6 +93,9 @@ func (g *Guard) allowed(rule *Rule, r *http.Request) error {
 	if t.Action == "" {
 		t.Action = rule.Action
 	}
+	if strings.HasPrefix(r.PathValue("i"), "@") { // as gallery.ImageRef writes applications
+		t.Action = strings.Replace(t.Action, images, applications, 1)
+	}
 	return Check(r.Context(), g.access, t, r.URL.Path)
 }
 

@@ -31,6 +31,8 @@ const (
 	imagePath   = galleryPath + "/images/{i}"
 	versionPath = imagePath + "/versions/{v}"
 	uploadPath  = "/v1/uploads/{id}"
+
+	snapshotPath = "/v1/groups/{group}/snapshots/{name}"
 )
 
 // The scopes.
@@ -42,6 +44,9 @@ func theImage(n Names, r *http.Request) Target {
 }
 func theVersion(n Names, r *http.Request) Target {
 	return Target{Scope: n.Version(r.PathValue("g"), r.PathValue("i"), r.PathValue("v"))}
+}
+func theSnapshot(n Names, r *http.Request) Target {
+	return Target{Scope: n.Subscription() + "/resourceGroups/" + r.PathValue("group") + "/providers/Microsoft.Compute/snapshots/" + r.PathValue("name")}
 }
 func theUpload(n Names, r *http.Request) Target { return n.Upload(r.PathValue("id")) }
 
@@ -63,6 +68,9 @@ const (
 	galleries = "Microsoft.Compute/galleries"
 	images    = galleries + "/images"
 	versions  = images + "/versions"
+	snapshots = "Microsoft.Compute/snapshots"
+
+	applications = galleries + "/applications"
 
 	status     = "Loggia.Cluster/status"
 	regions    = "Loggia.Cluster/regions"
@@ -94,6 +102,9 @@ var table = []Rule{
 	{"GET", versionPath + "/status", versions + "/read", theVersion},
 	{"GET", versionPath + "/disks/{lun}/tree", versions + "/read", theVersion},
 	{"POST", versionPath + "/disks/{lun}/frames", versions + "/read", theVersion},
+
+	{"GET", snapshotPath, snapshots + "/read", theSnapshot},
+	{"PUT", snapshotPath, snapshots + "/write", theSnapshot},
 
 	{"POST", "/v1/uploads", "", self}, // the body names what it is for
 	{"GET", uploadPath, "", theUpload},

@@ -93,7 +93,8 @@ func (r *rows) Gallery(ref gallery.GalleryRef) *gallery.Gallery {
 func (r *rows) Upload(id gallery.UploadID) *gallery.Upload {
 	return first(r.uploads, func(u *gallery.Upload) bool { return u.ID == id })
 }
-func (r *rows) Uploads() []*gallery.Upload { return r.uploads }
+func (r *rows) Uploads() []*gallery.Upload                         { return r.uploads }
+func (r *rows) SnapshotsOfDisk(gallery.DiskID) []*gallery.Snapshot { return nil }
 func (r *rows) VersionsOfDisk(id gallery.DiskID) []*gallery.ImageVersion {
 	return slices.DeleteFunc(slices.Clone(r.versions), func(v *gallery.ImageVersion) bool { return v.Disks[0].Disk != id })
 }

@@ -45,7 +45,12 @@ func (n Names) Gallery(g string) string {
 }
 
 // Image implements authz.Names.
-func (n Names) Image(g, i string) string { return n.Gallery(g) + "/images/" + i }
+func (n Names) Image(g, i string) string {
+	if app, ok := strings.CutPrefix(i, "@"); ok { // as gallery.ImageRef writes applications
+		return n.Gallery(g) + "/applications/" + app
+	}
+	return n.Gallery(g) + "/images/" + i
+}
 
 // Version implements authz.Names.
 func (n Names) Version(g, i, v string) string { return n.Image(g, i) + "/versions/" + v }

@@ -30,7 +30,11 @@ func (r Rights) Read(ctx context.Context, g, i, v string) error {
 	return authz.Check(ctx, r.Access, authz.Target{Scope: r.Version(g, i, v), Action: actionReadVersion}, fmt.Sprintf("%s/%s/%s", g, i, v))
 }
 
-const actionReadVersion = "Microsoft.Compute/galleries/images/versions/read"
+const (
+	actionReadVersion     = "Microsoft.Compute/galleries/images/versions/read"
+	actionReadApplication = "Microsoft.Compute/galleries/applications/versions/read"
+	actionReadSnapshot    = "Microsoft.Compute/snapshots/read"
+)
 
 // Disk says whether the caller may make something of a disk that a body names: it may read a version that has it, or
 // may write what the disk was uploaded for. A refusal is an ErrNotFound, for a disk that does not exist, too (S2).
@@ -38,8 +42,18 @@ func (r Rights) Disk(ctx context.Context, id gallery.DiskID) error {
 	v := r.Access.o.State()
 	for _, row := range v.VersionsOfDisk(id) {
 		ref := row.Ref
-		scope := GroupScope(ref.Subscription, string(row.ResourceGroup)) + "/providers/Microsoft.Compute/galleries/" + string(ref.Gallery) + "/images/" + string(ref.Image) + "/versions/" + ref.Version.String()
-		if err := r.Check(ctx, actionReadVersion, scope); !errors.Is(err, gallery.ErrForbidden) {
+		action, segment := actionReadVersion, "/images/"
+		if ref.Kind == gallery.ArtifactApplication {
+			action, segment = actionReadApplication, "/applications/"
+		}
+		scope := GroupScope(ref.Subscription, string(row.ResourceGroup)) + "/providers/Microsoft.Compute/galleries/" + string(ref.Gallery) + segment + string(ref.Image) + "/versions/" + ref.Version.String()
+		if err := r.Check(ctx, action, scope); !errors.Is(err, gallery.ErrForbidden) {
+			return err
+		}
+	}
+	for _, row := range v.SnapshotsOfDisk(id) {
+		scope := GroupScope(row.Ref.Subscription, string(row.Ref.Group)) + "/providers/Microsoft.Compute/snapshots/" + string(row.Ref.Name)
+		if err := r.Check(ctx, actionReadSnapshot, scope); !errors.Is(err, gallery.ErrForbidden) {
 			return err
 		}
 	}

@@ -24,6 +24,7 @@ type View interface {
 	Upload(id gallery.UploadID) *gallery.Upload
 	Uploads() []*gallery.Upload
 	VersionsOfDisk(id gallery.DiskID) []*gallery.ImageVersion
+	SnapshotsOfDisk(id gallery.DiskID) []*gallery.Snapshot
 }
 
 // Options is what Access needs.
