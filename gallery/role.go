@@ -11,7 +11,7 @@ const (
 	MaxScope            = 2048 // bytes of an id of Azure's Resource Manager
 	MaxPermissions      = 16   // of one role
 	MaxActions          = 100  // of each list of a permission
-	MaxAssignableScopes = 50
+	MaxAssignableScopes = 64
 	MaxAction           = 256     // bytes
 	MaxRoleName         = 512     // bytes
 	MaxDescription      = 2 << 10 // bytes

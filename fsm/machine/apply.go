@@ -47,7 +47,16 @@ func run(tx *state.Tx, e command.Envelope) (any, error) {
 	if err := e.Body.Check(); err != nil {
 		return nil, err
 	}
-	return h(&entry{tx, e.Header}, e.Body)
+	at := &entry{Tx: tx, Header: e.Header}
+	if err := at.begin(); err != nil {
+		return nil, err
+	}
+	value, err := h(at, e.Body)
+	if err != nil {
+		return nil, err
+	}
+	at.keep()
+	return value, nil
 }
 
 // failure turns a handler's error into one that survives the log.

@@ -13,7 +13,11 @@ func clusterInit(e *entry, c *command.ClusterInit) (*gallery.Cluster, error) {
 	row := c.Cluster
 	row.Created = e.Now()
 	row.Version = max(row.Version, 1)
+	row.Bootstrapped = zeroTime
 	state.Put(e.Tx, &row)
+	if row.Version >= 2 {
+		e.introduce(&row)
+	}
 	return &row, nil
 }
 
@@ -21,6 +25,9 @@ func clusterSetVersion(e *entry, c *command.ClusterSetVersion) (*none, error) {
 	return nil, e.changeCluster(func(row *gallery.Cluster) error {
 		if c.Version < row.Version {
 			return invalid("", "version", "it is %d and never goes down", row.Version)
+		}
+		if row.Version < 2 && c.Version >= 2 {
+			e.introduce(row)
 		}
 		row.Version = c.Version
 		return nil

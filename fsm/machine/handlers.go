@@ -10,6 +10,7 @@ import (
 type entry struct {
 	*state.Tx
 	command.Header
+	started *gallery.Operation // that the header asks for; handlers may let it wait
 }
 
 type handler func(*entry, command.Command) (any, error)
@@ -54,36 +55,36 @@ var handlers = map[command.Kind]handler{
 	command.KindExpireClaims:          of(expireClaims),
 	command.KindExpireUploads:         of(expireUploads),
 	command.KindPruneRequests:         of(pruneRequests),
-	command.KindTenantPut:             notYet,
-	command.KindSubscriptionPut:       notYet,
-	command.KindSubscriptionDelete:    notYet,
-	command.KindGroupPut:              notYet,
-	command.KindGroupDelete:           notYet,
-	command.KindGroupSweep:            notYet,
-	command.KindPrincipalPut:          notYet,
-	command.KindPrincipalDelete:       notYet,
-	command.KindPrincipalAddSecret:    notYet,
-	command.KindPrincipalRemoveSecret: notYet,
-	command.KindPrincipalSetDisabled:  notYet,
-	command.KindPrincipalSetMember:    notYet,
-	command.KindACLBootstrap:          notYet,
-	command.KindRolePut:               notYet,
-	command.KindRoleDelete:            notYet,
-	command.KindAssignmentPut:         notYet,
-	command.KindAssignmentDelete:      notYet,
-	command.KindIssuerPut:             notYet,
-	command.KindIssuerDelete:          notYet,
-	command.KindSigningKeyPut:         notYet,
-	command.KindSigningKeyDelete:      notYet,
-	command.KindExpireOperations:      notYet,
-	command.KindSnapshotPut:           notYet,
-	command.KindSnapshotDelete:        notYet,
-	command.KindSnapshotComplete:      notYet,
-	command.KindSnapshotFail:          notYet,
-	command.KindSnapshotGrant:         notYet,
-	command.KindSnapshotRevoke:        notYet,
-	command.KindVersionImported:       notYet,
-	command.KindVersionImportFailed:   notYet,
+	command.KindTenantPut:             of(tenantPut),
+	command.KindSubscriptionPut:       of(subscriptionPut),
+	command.KindSubscriptionDelete:    of(subscriptionDelete),
+	command.KindGroupPut:              of(groupPut),
+	command.KindGroupDelete:           of(groupDelete),
+	command.KindGroupSweep:            of(groupSweep),
+	command.KindPrincipalPut:          of(principalPut),
+	command.KindPrincipalDelete:       of(principalDelete),
+	command.KindPrincipalAddSecret:    of(principalAddSecret),
+	command.KindPrincipalRemoveSecret: of(principalRemoveSecret),
+	command.KindPrincipalSetDisabled:  of(principalSetDisabled),
+	command.KindPrincipalSetMember:    of(principalSetMember),
+	command.KindACLBootstrap:          of(aclBootstrap),
+	command.KindRolePut:               of(rolePut),
+	command.KindRoleDelete:            of(roleDelete),
+	command.KindAssignmentPut:         of(assignmentPut),
+	command.KindAssignmentDelete:      of(assignmentDelete),
+	command.KindIssuerPut:             of(issuerPut),
+	command.KindIssuerDelete:          of(issuerDelete),
+	command.KindSigningKeyPut:         of(signingKeyPut),
+	command.KindSigningKeyDelete:      of(signingKeyDelete),
+	command.KindExpireOperations:      of(expireOperations),
+	command.KindSnapshotPut:           of(snapshotPut),
+	command.KindSnapshotDelete:        of(snapshotDelete),
+	command.KindSnapshotComplete:      of(snapshotComplete),
+	command.KindSnapshotFail:          of(snapshotFail),
+	command.KindSnapshotGrant:         of(snapshotGrant),
+	command.KindSnapshotRevoke:        of(snapshotRevoke),
+	command.KindVersionImported:       of(versionImported),
+	command.KindVersionImportFailed:   of(versionImportFailed),
 }
 
 // of adapts a handler of one body type. A result of nil type R stands for no value.
@@ -102,8 +103,3 @@ func of[B any, P interface {
 
 // none is the result of kinds that have no value.
 type none = struct{}
-
-// notYet refuses kinds whose handlers are to come; nobody proposes them before.
-func notYet(*entry, command.Command) (any, error) {
-	return nil, fail(gallery.ErrUnavailable, "", "not offered yet")
-}

@@ -13,6 +13,9 @@ func imagePut(e *entry, c *command.ImagePut) (*gallery.Image, error) {
 	if g == nil {
 		return nil, notFound("gallery", row.Ref.GalleryRef)
 	}
+	if err := e.checkGroup(g.Group()); err != nil {
+		return nil, err
+	}
 	old := e.Image(row.Ref)
 	var etag uint64
 	if old != nil {
@@ -48,8 +51,21 @@ func (e *entry) newImage(row *gallery.Image) error {
 	if e.Region(row.Location) == nil {
 		return invalid(name, "location", "no region %q in this cluster", row.Location)
 	}
+	if row.Ref.Kind == gallery.ArtifactImage {
+		if err := e.freeIdentifier(row); err != nil {
+			return err
+		}
+	}
+	if e.knows(2) && e.DefinitionsIn(row.Ref.Subscription, row.Location) >= gallery.MaxDefinitions {
+		return quota(name, gallery.MaxDefinitions, "definitions", row.Location)
+	}
+	return nil
+}
+
+// freeIdentifier checks that no other image definition of the gallery has the identifier.
+func (e *entry) freeIdentifier(row *gallery.Image) error {
 	if twin := e.ImageByIdentifier(row.Ref.GalleryRef, row.Identifier); twin != nil {
-		return &gallery.Error{Kind: gallery.ErrConflict, Resource: name, Field: "properties.identifier",
+		return &gallery.Error{Kind: gallery.ErrConflict, Resource: row.Ref.String(), Field: "properties.identifier",
 			Message: "publisher, offer and sku together are unique in a gallery, " + twin.Ref.String() + " has them"}
 	}
 	return nil
@@ -58,7 +74,7 @@ func (e *entry) newImage(row *gallery.Image) error {
 func imageDelete(e *entry, c *command.ImageDelete) (*none, error) {
 	row := e.Image(c.Ref)
 	if row == nil {
-		return nil, notFound("image definition", c.Ref)
+		return nil, notFound(definition(c.Ref), c.Ref)
 	}
 	if err := check(c.If, c.Ref.String(), row.ETag); err != nil {
 		return nil, err
@@ -66,6 +82,15 @@ func imageDelete(e *entry, c *command.ImageDelete) (*none, error) {
 	if children := e.Versions(c.Ref); len(children) > 0 {
 		return nil, fail(gallery.ErrInUse, c.Ref.String(), "it has %s", some(children, "version", versionName))
 	}
+	e.dropGrants(row.Scope())
 	state.Delete(e.Tx, row)
 	return nil, nil
+}
+
+// definition says what a ref names.
+func definition(r gallery.ImageRef) string {
+	if r.Kind == gallery.ArtifactApplication {
+		return "application definition"
+	}
+	return "image definition"
 }

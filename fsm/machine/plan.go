@@ -8,7 +8,7 @@ import (
 	"loggia/gallery"
 )
 
-// plan makes the replica rows of a disk what its versions want, the largest count of each region and class. New rows are Unknown.
+// plan makes the replica rows of a disk what its versions and snapshots want, the largest count of each region and class. New rows are Unknown.
 // Rows that nobody wants any more go, but a whole one stays Retiring while no wanted one is whole (D11).
 func (e *entry) plan(disk gallery.DiskID) {
 	d := e.Disk(disk)
@@ -38,11 +38,19 @@ func (e *entry) plan(disk gallery.DiskID) {
 	e.settle(disk)
 }
 
-// wants returns where a disk is wanted, by region and class: the union of its versions' targets.
+// wants returns where a disk is wanted, by region and class: the union of the targets of its versions, but for those that wait
+// for further disks, and of its snapshots.
 func (e *entry) wants(disk gallery.DiskID) []gallery.TargetRegion {
 	var all []gallery.TargetRegion
 	for _, v := range e.VersionsOfDisk(disk) {
-		all = append(all, v.Publishing.Targets()...)
+		if len(v.Imports) == 0 {
+			all = append(all, v.Publishing.Targets()...)
+		}
+	}
+	for _, s := range e.SnapshotsOfDisk(disk) {
+		if e.Region(s.Location) != nil {
+			all = append(all, s.Target())
+		}
 	}
 	slices.SortFunc(all, func(a, b gallery.TargetRegion) int {
 		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.StorageClass, b.StorageClass), cmp.Compare(b.ReplicaCount, a.ReplicaCount))
@@ -133,6 +141,7 @@ func (e *entry) settle(disk gallery.DiskID) {
 			state.Put(e.Tx, &row)
 		}
 	}
+	e.progressOf(disk)
 }
 
 // setNoSource says that no region has the bytes. A worker that has claimed the replica may still hold
@@ -158,9 +167,9 @@ func (e *entry) remove(r *gallery.Replica) {
 	state.Delete(e.Tx, r)
 }
 
-// release follows the removal of a version: a disk that no version has goes with its replicas.
+// release follows the removal of a version or a snapshot: a disk that none has goes with its replicas.
 func (e *entry) release(disk gallery.DiskID) {
-	if len(e.VersionsOfDisk(disk)) > 0 {
+	if e.Referred(disk) {
 		e.plan(disk)
 		return
 	}

@@ -61,6 +61,11 @@ func (e *entry) regionFree(name gallery.RegionName) error {
 			return fail(gallery.ErrInUse, string(name), "upload %s is open there", u.ID)
 		}
 	}
+	for _, s := range e.SnapshotsOfSubscription("") {
+		if s.Location == name {
+			return fail(gallery.ErrInUse, string(name), "snapshot %s lies there", s.Ref)
+		}
+	}
 	for _, r := range e.ReplicasOfRegion(name) {
 		if r.Whole() && !e.wholeElsewhere(r) {
 			return fail(gallery.ErrInUse, string(name), "it holds the last whole copy of disk %s", r.Key.Disk)
@@ -122,7 +127,7 @@ func (e *entry) dropStore(s *gallery.Store) {
 func (e *entry) replan(disks []gallery.DiskID, out *command.RegionRemoved) {
 	for _, d := range disks {
 		versions := e.VersionsOfDisk(d)
-		if len(versions) == 0 {
+		if !e.Referred(d) {
 			e.settle(d)
 			if len(e.ReplicasOfDisk(d)) == 0 {
 				e.release(d)

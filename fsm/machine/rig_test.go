@@ -96,7 +96,7 @@ func (r *rig) refuse(kind gallery.Kind, c command.Command) *gallery.Error {
 // found makes a cluster of regions a, b, c... with one standard store and one node each: store(i), node(i).
 func (r *rig) found(regions ...gallery.RegionName) {
 	r.t.Helper()
-	r.do(&command.ClusterInit{Cluster: gallery.Cluster{ID: id[gallery.ClusterID](1, 1), Tenant: tenant, Subscription: sub}})
+	r.do(&command.ClusterInit{Cluster: gallery.Cluster{ID: id[gallery.ClusterID](1, 1), Tenant: tenant, Subscription: sub, Version: command.CurrentVersion}})
 	for i, name := range regions {
 		tok := gallery.TokenID("")
 		if i > 0 {

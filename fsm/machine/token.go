@@ -11,6 +11,9 @@ func accessTokenPut(e *entry, c *command.AccessTokenPut) (*gallery.AccessToken, 
 		return nil, fail(gallery.ErrConflict, string(c.Token.ID), "the token exists already")
 	}
 	row := c.Token
+	if row.Owner != "" && e.View.Principal(row.Owner) == nil {
+		return nil, invalid(string(row.ID), "owner", "no principal %s", row.Owner)
+	}
 	row.Created = e.Now()
 	row.Expires = row.Expires.UTC()
 	state.Put(e.Tx, &row)

@@ -30,7 +30,7 @@ func expireUploads(e *entry, _ *command.ExpireUploads) (*command.Expired, error)
 		case gallery.UploadOpen:
 			e.abandon(u)
 		case gallery.UploadCompleted:
-			if len(e.VersionsOfDisk(u.Disk)) == 0 {
+			if !e.Referred(u.Disk) {
 				e.release(u.Disk)
 			}
 		}

@@ -15,7 +15,14 @@ func versionPut(e *entry, c *command.VersionPut) (*gallery.ImageVersion, error) 
 	name := row.Ref.String()
 	image := e.Image(row.Ref.ImageRef)
 	if image == nil {
-		return nil, notFound("image definition", row.Ref.ImageRef)
+		return nil, notFound(definition(row.Ref.ImageRef), row.Ref.ImageRef)
+	}
+	g := e.Gallery(image.Ref.GalleryRef)
+	if g == nil {
+		return nil, notFound("gallery", row.Ref.GalleryRef)
+	}
+	if err := e.checkGroup(g.Group()); err != nil {
+		return nil, err
 	}
 	old := e.Version(row.Ref)
 	var etag uint64
@@ -28,7 +35,7 @@ func versionPut(e *entry, c *command.VersionPut) (*gallery.ImageVersion, error) 
 	row.Ref.ImageRef, row.ResourceGroup = image.Ref, image.ResourceGroup
 	row.Publishing.EndOfLife = row.Publishing.EndOfLife.UTC()
 	row.Disks = slices.Clone(row.Disks)
-	prepare := e.newVersion
+	prepare := func(row *gallery.ImageVersion) error { return e.newVersion(row, g) }
 	if old != nil {
 		prepare = func(row *gallery.ImageVersion) error { return e.changedVersion(row, old) }
 	}
@@ -38,51 +45,70 @@ func versionPut(e *entry, c *command.VersionPut) (*gallery.ImageVersion, error) 
 	if err := e.checkTargets(&row, old); err != nil {
 		return nil, named(err, name)
 	}
+	row.Operation = e.waitForVersion(&row)
 	row.ETag, row.Updated, row.UpdatedBy = e.Index(), e.Now(), e.Principal
-	state.Put(e.Tx, &row)
-	for _, d := range row.Disks {
-		e.plan(d.Disk)
-	}
+	e.putVersion(&row)
 	return &row, nil
 }
 
 // newVersion checks and completes a version that is created.
-func (e *entry) newVersion(row *gallery.ImageVersion) error {
-	g := e.Gallery(row.Ref.GalleryRef)
-	if g == nil {
-		return notFound("gallery", row.Ref.GalleryRef)
-	}
-	if len(row.Disks) == 0 {
+func (e *entry) newVersion(row *gallery.ImageVersion, g *gallery.Gallery) error {
+	if len(row.Disks)+len(row.Imports) == 0 {
 		return invalid("", "properties.storageProfile.osDiskImage", "required")
 	}
 	for i := range row.Disks {
-		if err := e.fillDisk(&row.Disks[i], g.Domain()); err != nil {
+		if err := e.fillDisk(row.Ref, &row.Disks[i], g.Domain()); err != nil {
 			return err
 		}
+	}
+	if err := e.checkImports(row); err != nil {
+		return err
 	}
 	if len(row.Publishing.TargetRegions) == 0 {
 		row.Publishing.TargetRegions = []gallery.TargetRegion{{Region: row.Location}}
 	}
 	row.Created, row.CreatedBy = e.Now(), e.Principal
+	if !e.knows(2) {
+		return nil
+	}
+	if row.Ref.Kind == gallery.ArtifactApplication && len(e.Versions(row.Ref.ImageRef)) >= gallery.MaxAppVersions {
+		return fail(gallery.ErrQuota, "", "an application has at most %d versions", gallery.MaxAppVersions)
+	}
+	if e.VersionsIn(row.Ref.Subscription, row.Location) >= gallery.MaxVersions {
+		return quota("", gallery.MaxVersions, "versions", row.Location)
+	}
 	return nil
 }
 
 // fillDisk takes over what the disk's row says. A disk of another domain is told like one that is not there (S2).
-func (e *entry) fillDisk(d *gallery.VersionDisk, domain gallery.Domain) error {
-	field := fmt.Sprintf("properties.storageProfile.dataDiskImages[lun=%d].source", d.LUN)
-	if d.LUN == gallery.LUNOS {
-		field = "properties.storageProfile.osDiskImage.source"
-	}
+func (e *entry) fillDisk(ref gallery.VersionRef, d *gallery.VersionDisk, domain gallery.Domain) error {
+	field := ref.DiskField(d.LUN)
 	disk := e.Disk(d.Disk)
 	if disk == nil || disk.Domain != domain {
 		return invalid("", field, "no disk %s", d.Disk)
 	}
-	if disk.Kind != gallery.ContentDisk {
-		return invalid("", field, "%s is no disk", d.Disk)
+	if disk.Kind != ref.Content() {
+		return invalid("", field, "%s is no %s", d.Disk, ref.Content())
 	}
 	d.SizeBytes = disk.Size
+	if ref.Kind == gallery.ArtifactApplication {
+		d.HostCaching = ""
+		return fitBlob(d, field)
+	}
 	if d.HostCaching == "" {
 		d.HostCaching = gallery.CachingNone
+	}
+	return nil
+}
+
+// fitBlob checks the size of a package or of a configuration.
+func fitBlob(d *gallery.VersionDisk, field string) error {
+	limit := int64(gallery.MaxAppPackage)
+	if d.LUN == gallery.LUNConfig {
+		limit = gallery.MaxAppConfig
+	}
+	if d.SizeBytes > limit {
+		return invalid("", field, "at most %d bytes", limit)
 	}
 	return nil
 }
@@ -91,6 +117,11 @@ func (e *entry) fillDisk(d *gallery.VersionDisk, domain gallery.Domain) error {
 func (e *entry) changedVersion(row, old *gallery.ImageVersion) error {
 	if len(row.Disks) == 0 {
 		row.Disks = slices.Clone(old.Disks)
+	}
+	if len(row.Imports) == 0 {
+		row.Imports = old.Imports
+	} else {
+		row.Imports = slices.Clone(row.Imports)
 	}
 	for i := range min(len(row.Disks), len(old.Disks)) {
 		d, was := &row.Disks[i], old.Disks[i]
@@ -104,6 +135,11 @@ func (e *entry) changedVersion(row, old *gallery.ImageVersion) error {
 	}
 	if err := row.CheckUpdate(old); err != nil {
 		return err
+	}
+	for i := range row.Imports {
+		if was := &old.Imports[i]; !again(&was.Import, &row.Imports[i].Import) {
+			row.Imports[i] = *was
+		}
 	}
 	row.Ref, row.Created, row.CreatedBy = old.Ref, old.Created, old.CreatedBy
 	return e.checkDropped(row, old)
@@ -187,13 +223,32 @@ func versionDelete(e *entry, c *command.VersionDelete) (*none, error) {
 	if err := check(c.If, c.Ref.String(), row.ETag); err != nil {
 		return nil, err
 	}
+	if err := e.mayDelete(row); err != nil {
+		return nil, err
+	}
+	e.removeVersion(row)
+	return nil, nil
+}
+
+// mayDelete refuses to delete a version that is guarded until its end of life.
+func (e *entry) mayDelete(row *gallery.ImageVersion) error {
+	kind := gallery.ErrNotAllowed
+	if e.knows(2) {
+		kind = gallery.ErrBlockedBeforeEOL
+	}
 	if end := row.Publishing.EndOfLife; row.Safety.BlockDeletionBeforeEndOfLife && e.Now().Before(end) {
-		return nil, &gallery.Error{Kind: gallery.ErrNotAllowed, Resource: c.Ref.String(), Field: "properties.safetyProfile.blockDeletionBeforeEndOfLife",
+		return &gallery.Error{Kind: kind, Resource: row.Ref.String(), Field: "properties.safetyProfile.blockDeletionBeforeEndOfLife",
 			Message: "it cannot be deleted before its end of life on " + end.Format("2006-01-02T15:04:05Z")}
 	}
+	return nil
+}
+
+// removeVersion takes a version away and what only it needed.
+func (e *entry) removeVersion(row *gallery.ImageVersion) {
 	state.Delete(e.Tx, row)
 	for _, d := range row.Disks {
 		e.release(d.Disk)
 	}
-	return nil, nil
+	e.gone(e.OperationsOfVersion(row.Ref))
+	e.dropGrants(row.Scope())
 }

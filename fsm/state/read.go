@@ -138,3 +138,29 @@ func (v *View) VersionStatus(version *gallery.ImageVersion) []gallery.RegionStat
 	}
 	return version.Status(rows)
 }
+
+// GalleriesIn counts the galleries of a subscription whose home is a region.
+func (v *View) GalleriesIn(sub gallery.SubscriptionID, at gallery.RegionName) int {
+	return count(v, galleries, key(sub), func(g *gallery.Gallery) bool { return g.Location == at })
+}
+
+// DefinitionsIn counts the definitions of a subscription, of all kinds, whose home is a region.
+func (v *View) DefinitionsIn(sub gallery.SubscriptionID, at gallery.RegionName) int {
+	return count(v, images, key(sub), func(i *gallery.Image) bool { return i.Location == at })
+}
+
+// VersionsIn counts the versions of a subscription, of all kinds, whose home is a region.
+func (v *View) VersionsIn(sub gallery.SubscriptionID, at gallery.RegionName) int {
+	return count(v, versions, key(sub), func(x *gallery.ImageVersion) bool { return x.Location == at })
+}
+
+// count walks the rows whose key begins with prefix.
+func count[T Row](v *View, t *table[T], prefix []byte, is func(*T) bool) int {
+	n := 0
+	for r := range v.iterate(t.name, "id", prefix, false) {
+		if is(r.(*T)) {
+			n++
+		}
+	}
+	return n
+}
