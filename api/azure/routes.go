@@ -46,6 +46,7 @@ func (h *handler) routes() []route {
 		{method: get, path: galleryPath, action: galleryAction + "/read", do: h.getGallery},
 
 		{method: get, path: subPath + compute + "/snapshots", action: snapshotAction + "/read", do: h.listSnapshots},
+		{method: get, path: snapshotPath, action: snapshotAction + "/read", do: h.under(h.inGroup, h.snapshots().get)},
 		{method: get, path: groupPath + compute + "/snapshots", action: snapshotAction + "/read", do: h.listSnapshots},
 		{method: post, path: snapshotPath + "/beginGetAccess", action: snapshotAction + "/beginGetAccess/action", write: true, do: h.beginAccess},
 		{method: post, path: snapshotPath + "/endGetAccess", action: snapshotAction + "/endGetAccess/action", write: true, do: h.endAccess},
@@ -68,7 +69,7 @@ func (h *handler) routes() []route {
 		{method: del, path: tagsPath, action: "Microsoft.Resources/tags/delete", write: true, do: h.changeTags},
 	}
 	table = append(table, writing(h.galleries().routes(galleryPath, galleryAction))...)
-	table = append(table, h.snapshots().routes(snapshotPath, snapshotAction)...)
+	table = append(table, writing(h.snapshots().routes(snapshotPath, snapshotAction))...)
 	for _, a := range []artifact{imageArtifact, applicationArtifact} {
 		segment := "/" + artifacts(a.kind)
 		action := galleryAction + segment

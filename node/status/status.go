@@ -67,7 +67,7 @@ func (b *Board) Status(ctx context.Context) (v1.Status, error) {
 	v := b.o.State()
 	out := v1.Status{Region: string(b.o.Region), Node: string(b.o.Self), Version: b.o.Version, Applied: v.Index(), Versions: []v1.VersionStatus{}}
 	if c := v.Cluster(); c != nil {
-		out.Cluster = string(c.ID)
+		out.Cluster, out.Tenant, out.Subscription = string(c.ID), string(c.Tenant), string(c.Subscription)
 	}
 	if l, ok := b.o.Leader(); ok {
 		out.Leader = string(l)

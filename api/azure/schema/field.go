@@ -51,7 +51,6 @@ type field struct {
 	since    Version
 	required bool     // when the resource is created
 	sticky   bool     // absent in a PUT: kept
-	ordinal  bool     // a number from 0
 	max      int      // bytes of a text, elements of a list, the largest number; 0: the shape's own bound
 	min      int      // the smallest number
 	values   []string // of a choice, in canonical case
