@@ -20,7 +20,7 @@ FUZZTIME  ?= 10s
 FUZZTOTAL ?= 6m
 FUZZSEED  ?=
 
-.PHONY: help build test demo bench lint fuzz faults faults-ci tools clean
+.PHONY: help build test test-clients demo bench lint fuzz faults faults-ci tools clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -34,6 +34,11 @@ test: ## all tests with the race detector, on the filesystem and on real S3 serv
 	@$(GO) run ./scripts/s3install
 	@$(GO) build -o $(BIN)/testreport ./scripts/testreport
 	@env -u LOGGIA_IMAGES $(GO) test -race -json -timeout 20m ./... 2>&1 | $(BIN)/testreport
+
+test-clients: build ## Azure's own clients (CLI, Python, Go, JavaScript), unmodified, against three regions
+	@scripts/setup.sh test clients
+	@scripts/clients.sh $(CACHE)/clients
+	@LOGGIA_GOSDK=$(CACHE)/clients/gosdk NODE_PATH=$(CACHE)/clients/npm/node_modules $(GO) test -tags=hashicorpmetrics,clients -count=1 -v -timeout 20m -run '^TestClients$$' ./testing/e2e
 
 demo: build ## publish, replicate, lose a region, pull: three daemons and real images
 	@scripts/setup.sh demo

@@ -2,7 +2,7 @@
 # Installs the Debian packages that a task needs and this machine lacks. With nothing to install it
 # needs neither root nor network.
 #
-#   setup.sh [build|test|demo|all]...     (default: all)
+#   setup.sh [build|test|clients|demo|all]...     (default: all)
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -16,6 +16,10 @@ test /usr/include/stdio.h libc6-dev
 test qemu-img qemu-utils
 test ip iproute2
 test nsenter util-linux
+clients az azure-cli
+clients /usr/lib/python3/dist-packages/azure/mgmt/compute python3-azure
+clients node nodejs
+clients npm npm
 demo mmdebstrap mmdebstrap
 demo sfdisk fdisk
 demo mke2fs e2fsprogs

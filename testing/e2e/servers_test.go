@@ -37,6 +37,12 @@ func port(t *testing.T) string {
 // name another directory than the default for a region's store.
 func federate(t *testing.T, regions []string, store map[string]string) *servers {
 	t.Helper()
+	return federateWith(t, regions, store, "")
+}
+
+// federateWith adds lines to every region's configuration.
+func federateWith(t *testing.T, regions []string, store map[string]string, more string) *servers {
+	t.Helper()
 	s := &servers{cluster: cluster{dir: t.TempDir(), vars: map[string]string{}}, t: t, regions: regions,
 		conf: map[string]string{}, daemons: map[string]*daemon{}}
 	for n, r := range regions {
@@ -51,7 +57,7 @@ func federate(t *testing.T, regions []string, store map[string]string) *servers 
 		if store[r] == "" {
 			store = with(store, r, filepath.Join(s.home(r), "store"))
 		}
-		s.configure(t, r, how, store[r])
+		s.configure(t, r, how, store[r], more)
 		s.begin(r)
 		if n == 0 {
 			s.found(t, r)
@@ -72,13 +78,13 @@ func with(m map[string]string, k, v string) map[string]string {
 
 func (s *servers) home(region string) string { return filepath.Join(s.dir, region) }
 
-func (s *servers) configure(t *testing.T, region, how, store string) {
+func (s *servers) configure(t *testing.T, region, how, store, more string) {
 	t.Helper()
 	listen := port(t)
 	s.vars["LOGGIA_ADDRESS_"+strings.ToUpper(region)] = "https://" + listen
 	s.conf[region] = filepath.Join(s.home(region), "loggia.yaml")
 	text := fmt.Sprintf("data: %s\nregion: %s\nlisten: %s\ngossip: {listen: '%s'}\ncluster: {rtt: 10ms, %s}\nstores:\n- {name: main, kind: filesystem, path: %s, reserve: 1MiB}\n",
-		filepath.Join(s.home(region), "node"), region, listen, port(t), how, store)
+		filepath.Join(s.home(region), "node"), region, listen, port(t), how, store) + more
 	if err := os.WriteFile(s.conf[region], []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
