@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"loggia/fsm/command"
 	"loggia/gallery"
 	"loggia/node/access"
 	"loggia/node/tokens"
@@ -34,6 +35,24 @@ func (n *Node) ownOrigin(origin string) bool {
 	return slices.Contains(n.hosts(), host)
 }
 
-func (n *Node) createPrincipal(context.Context, gallery.Principal) error {
-	return &gallery.Error{Kind: gallery.ErrUnavailable, Message: "users are not made here yet"}
+// createPrincipal makes a user for whom an outside issuer vouches, at the first login. This node leads.
+func (n *Node) createPrincipal(ctx context.Context, p gallery.Principal) error {
+	res, err := n.reports.Propose(ctx, command.Header{Principal: "issuer " + string(p.External.Issuer), Time: time.Now()},
+		&command.PrincipalPut{Principal: p, If: command.Precondition{Absent: true}})
+	if err != nil {
+		return err
+	}
+	return res.Failure()
+}
+
+// rotator keeps the cluster in signing keys while this node leads.
+func (n *Node) rotator() *tokens.Rotator {
+	propose := func(ctx context.Context, c command.Command) error {
+		res, err := n.reports.Propose(ctx, command.Header{Principal: "keys", Time: time.Now()}, c)
+		if err != nil {
+			return err
+		}
+		return res.Failure()
+	}
+	return &tokens.Rotator{Watched: n.m.Watched, Propose: propose, Secret: n.id.Secret, Now: time.Now, Log: n.log.With("component", "keys")}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
 
 	"loggia/api/azure"
 	"loggia/api/peer"
@@ -79,7 +80,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 
 	settled := reads.New(n.id.Node, n.raft, n.peers, time.Now)
 	who, rights, sts := n.access()
-	svc := service.New(service.Options{Disk: rights.Disk, State: n.m.View, Log: n.reports, Settle: settled.Settle, Now: time.Now,
+	svc := service.New(service.Options{Allowed: rights.Allowed, Disk: rights.Disk, State: n.m.View, Log: n.reports, Settle: settled.Settle, Now: time.Now,
 		Cluster: group{r: n.raft, gossip: n.gossip, ca: n.caHash()}})
 
 	ups := uploads.New(uploads.Options{Rights: rights, Self: n.id.Node, Region: n.id.Region, State: n.m.View, Reports: n.reports, Depot: store, Find: svc.Find,
@@ -114,7 +115,12 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 		"uploads": ups.Run, "stores": n.afterFounding(keeper.Run), "catching up": n.afterFounding(settled.CatchUp), "replication": n.afterFounding(loop.Run), "certificate": n.cred.Run,
 		"gossip": n.mingle, "warm": n.keepWarm, "founding": n.found, "hash": n.compare,
 		"upkeep": func(ctx context.Context) error {
-			return n.raft.raft.Lead(ctx, func(ctx context.Context) error { return leader.Lead(upkeep.Since(ctx, time.Now())) })
+			return n.raft.raft.Lead(ctx, func(ctx context.Context) error {
+				g, ctx := errgroup.WithContext(ctx)
+				g.Go(func() error { return leader.Lead(upkeep.Since(ctx, time.Now())) })
+				g.Go(func() error { return n.rotator().Run(ctx) })
+				return g.Wait()
+			})
 		},
 	})
 	return nil

@@ -33,6 +33,9 @@ const (
 	uploadPath  = "/v1/uploads/{id}"
 
 	snapshotPath = "/v1/groups/{group}/snapshots/{name}"
+
+	principalsPath = "/v1/acl/principals"
+	principalPath  = principalsPath + "/{principal}"
 )
 
 // The scopes.
@@ -65,12 +68,12 @@ func self(Names, *http.Request) Target { return Target{} }
 
 // The types of Azure's Resource Manager, and our own.
 const (
-	galleries = "Microsoft.Compute/galleries"
-	images    = galleries + "/images"
-	versions  = images + "/versions"
-	snapshots = "Microsoft.Compute/snapshots"
-
+	galleries    = "Microsoft.Compute/galleries"
+	images       = galleries + "/images"
+	versions     = images + "/versions"
 	applications = galleries + "/applications"
+	snapshots    = "Microsoft.Compute/snapshots"
+	assignments  = "Microsoft.Authorization/roleAssignments"
 
 	status     = "Loggia.Cluster/status"
 	regions    = "Loggia.Cluster/regions"
@@ -78,6 +81,8 @@ const (
 	raft       = "Loggia.Cluster/raft"
 	joinTokens = "Loggia.Cluster/joinTokens"
 	tokens     = "Loggia.Identity/tokens"
+	principals = "Loggia.Identity/principals"
+	issuers    = "Loggia.Identity/issuers"
 )
 
 // table is what every native route needs. A route whose At is self checks by itself, and the reason stands beside it.
@@ -128,6 +133,27 @@ var table = []Rule{
 	{"GET", "/v1/tokens", tokens + "/read", root},
 	{"POST", "/v1/tokens", tokens + "/write", root},
 	{"DELETE", "/v1/tokens/{id}", tokens + "/delete", root},
+
+	{"GET", "/v1/acl/me", "", self}, // about the caller alone
+	{"POST", "/v1/acl/bootstrap", "Loggia.Identity/bootstrap/action", root},
+	{"GET", principalsPath, principals + "/read", root},
+	{"POST", principalsPath, principals + "/write", root},
+	{"GET", principalPath, principals + "/read", root},
+	{"PATCH", principalPath, principals + "/write", root},
+	{"DELETE", principalPath, principals + "/delete", root},
+	{"POST", principalPath + "/secrets", principals + "/write", root},
+	{"DELETE", principalPath + "/secrets/{secret}", principals + "/write", root},
+	{"PUT", principalPath + "/keys/{key}", principals + "/write", root},
+	{"DELETE", principalPath + "/keys/{key}", principals + "/write", root},
+	{"PUT", principalPath + "/groups/{group}", principals + "/write", root},
+	{"DELETE", principalPath + "/groups/{group}", principals + "/write", root},
+	{"GET", "/v1/acl/issuers", issuers + "/read", root},
+	{"POST", "/v1/acl/issuers", issuers + "/write", root},
+	{"DELETE", "/v1/acl/issuers/{issuer}", issuers + "/delete", root},
+	{"GET", "/v1/acl/roles", "Microsoft.Authorization/roleDefinitions/read", subscription},
+	{"GET", "/v1/acl/assignments", assignments + "/read", root},
+	{"POST", "/v1/acl/assignments", "", self},        // the body names the scope
+	{"DELETE", "/v1/acl/assignments/{id}", "", self}, // the row names the scope
 }
 
 // Rules returns the table.

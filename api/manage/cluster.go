@@ -54,7 +54,7 @@ func (h *handler) tokens() {
 	h.read("/v1/tokens", func(_ http.ResponseWriter, r *http.Request) (any, error) {
 		all, err := h.s.Tokens(r.Context())
 		return list(each(all, func(t gallery.AccessToken) v1.Token {
-			return v1.Token{ID: string(t.ID), Name: t.Name, Created: t.Created, Expires: t.Expires}
+			return v1.Token{ID: string(t.ID), Name: t.Name, Principal: string(t.Owner), Created: t.Created, Expires: t.Expires}
 		})), err
 	})
 	h.write("POST", "/v1/tokens", func(w http.ResponseWriter, r *http.Request) (any, error) {

@@ -52,6 +52,8 @@ type Service interface {
 	TransferLeadership(ctx context.Context) error
 	Promote(ctx context.Context, node string) error
 
+	Identity
+
 	Tokens(ctx context.Context) ([]gallery.AccessToken, error)
 	CreateToken(ctx context.Context, r v1.TokenRequest) (v1.Token, error)
 	DeleteToken(ctx context.Context, id string) error

@@ -47,13 +47,17 @@ type JoinToken struct {
 type TokenRequest struct {
 	Name string `json:"name"`
 	TTL  string `json:"ttl,omitempty"` // Go duration; empty: does not expire
+	// Principal whose rights the bearer has: an object id, a client id or a user name. Empty: the caller's own, and
+	// the operator's where the operator asks.
+	Principal string `json:"principal,omitempty"`
 }
 
 // Token is an access token; Secret is shown once, when it is made.
 type Token struct {
-	ID      string    `json:"id"`
-	Name    string    `json:"name"`
-	Secret  string    `json:"secret,omitempty"`
-	Created time.Time `json:"created"`
-	Expires time.Time `json:"expires,omitzero"`
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Principal string    `json:"principal,omitempty"` // object id; empty: the operator
+	Secret    string    `json:"secret,omitempty"`
+	Created   time.Time `json:"created"`
+	Expires   time.Time `json:"expires,omitzero"`
 }

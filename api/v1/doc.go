@@ -14,6 +14,19 @@
 //	POST   /v1/join-tokens                             JoinTokenRequest -> JoinToken
 //	GET    /v1/tokens; POST /v1/tokens                 List[Token]; TokenRequest -> Token
 //	DELETE /v1/tokens/{id}
+//	GET    /v1/login[?issuer=NAME]                     List[LoginIssuer]; needs no token
+//	GET    /v1/acl/me                                  Identity
+//	POST   /v1/acl/bootstrap                           BootstrapRequest -> Bootstrap, once
+//	GET    /v1/acl/principals[?kind=]; POST            List[Principal]; PrincipalRequest -> Principal
+//	GET|PATCH|DELETE /v1/acl/principals/{p}            Principal; PrincipalPatch
+//	POST   /v1/acl/principals/{p}/secrets              SecretRequest -> Secret
+//	DELETE /v1/acl/principals/{p}/secrets/{id}
+//	PUT|DELETE /v1/acl/principals/{p}/keys/{kid}       KeyRequest -> Principal
+//	PUT|DELETE /v1/acl/principals/{p}/groups/{group}   membership
+//	GET    /v1/acl/issuers; POST; DELETE .../{issuer}  List[Issuer]; Issuer
+//	GET    /v1/acl/roles                               List[Role]
+//	GET    /v1/acl/assignments[?principal=]; POST      List[Assignment]; AssignmentRequest -> Assignment
+//	DELETE /v1/acl/assignments/{id}
 //	GET    /v1/raft/peers                              List[RaftPeer]
 //	POST   /v1/raft/transfer                           hands leadership over
 //	POST   /v1/raft/promote                            PromoteRequest

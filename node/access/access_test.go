@@ -310,7 +310,7 @@ func TestWanted(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || got.Action != tc.action || tenant != tc.tenant || tc.target != "" && got.Scope != tc.target {
+		if err != nil || got.Action != tc.action || tenant != tc.tenant || tc.target != "" && !strings.EqualFold(got.Scope, tc.target) {
 			t.Errorf("Wanted(%q) = %v, %s, %v; want %s of %s", tc.target, got, tenant, err, tc.action, tc.tenant)
 		}
 	}
@@ -352,7 +352,7 @@ func TestRightsOnWhatABodyNames(t *testing.T) {
 	if !errors.Is(err, gallery.ErrForbidden) || strings.Contains(err.Error(), "hidden") {
 		t.Errorf("got %v, want ErrForbidden that does not tell the group", err)
 	}
-	if _, err := rights.Upload(theirs, "", "u"); !errors.Is(err, gallery.ErrForbidden) {
+	if _, _, err := rights.Upload(theirs, "", "u"); !errors.Is(err, gallery.ErrForbidden) {
 		t.Errorf("got %v", err)
 	}
 }

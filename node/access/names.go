@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"loggia/api/authz"
+	"loggia/api/azure/armid"
 	"loggia/gallery"
 	"loggia/gallery/rbac"
 )
@@ -67,34 +68,33 @@ func (n Names) Upload(id string) authz.Target {
 
 // writes are the actions that putting a disk into a resource needs, by type.
 var writes = map[string]string{
-	"microsoft.compute/galleries/images/versions":       "Microsoft.Compute/galleries/images/versions/write",
-	"microsoft.compute/galleries/applications/versions": "Microsoft.Compute/galleries/applications/versions/write",
-	"microsoft.compute/snapshots":                       "Microsoft.Compute/snapshots/write",
+	"Microsoft.Compute/galleries/images/versions":       "Microsoft.Compute/galleries/images/versions/write",
+	"Microsoft.Compute/galleries/applications/versions": "Microsoft.Compute/galleries/applications/versions/write",
+	"Microsoft.Compute/snapshots":                       "Microsoft.Compute/snapshots/write",
 }
 
-// Wanted says what a disk that is meant for target needs, and whose it will be. No target means anything in the default
-// group of the default subscription.
+// anyWrite is what a disk needs that is for nothing in particular.
+const anyWrite = "Microsoft.Compute/galleries/images/versions/write"
+
+// Wanted says what a disk that is meant for target needs, by the canonical id, and whose it will be. No target means
+// anything in the default group of the default subscription; the scope is that group then.
 func (n Names) Wanted(target string) (authz.Target, gallery.TenantID, error) {
 	v := n.State()
 	c := v.Cluster()
 	if c == nil {
-		return authz.Target{Scope: rbac.Root, Action: writes["microsoft.compute/snapshots"]}, "", &gallery.Error{Kind: gallery.ErrUnavailable, Message: "the cluster is not founded yet"}
+		return authz.Target{Scope: rbac.Root, Action: anyWrite}, "", &gallery.Error{Kind: gallery.ErrUnavailable, Message: "the cluster is not founded yet"}
 	}
 	if target == "" {
-		return authz.Target{Scope: GroupScope(c.Subscription, string(gallery.DefaultGroup)), Action: writes["microsoft.compute/galleries/images/versions"]}, c.Tenant, nil
+		return authz.Target{Scope: GroupScope(c.Subscription, string(gallery.DefaultGroup)), Action: anyWrite}, c.Tenant, nil
 	}
-	bad := &gallery.Error{Kind: gallery.ErrInvalid, Op: "open upload", Field: "target",
-		Message: fmt.Sprintf("%q: must be the id of an image version, an application version or a snapshot", clipped(target))}
-	if rbac.ValidateScope(target) != nil {
-		return authz.Target{Scope: rbac.Root}, "", bad
+	id, err := armid.ParseID(target)
+	action := writes[id.Type()]
+	tenant, there := subscriptionTenant(v, id.Subscription())
+	if err != nil || id.Collection() || id.Extension() || action == "" || !there || id.Group() == "" {
+		return authz.Target{Scope: rbac.Root, Action: anyWrite}, "", &gallery.Error{Kind: gallery.ErrInvalid, Op: "open upload", Field: "target",
+			Message: fmt.Sprintf("%q: must be the id of an image version, an application version or a snapshot", clipped(target))}
 	}
-	sub, kind := resourceType(target)
-	action := writes[kind]
-	tenant, there := subscriptionTenant(v, sub)
-	if action == "" || !there {
-		return authz.Target{Scope: rbac.Root}, "", bad
-	}
-	return authz.Target{Scope: target, Action: action}, tenant, nil
+	return authz.Target{Scope: id.String(), Action: action}, tenant, nil
 }
 
 func clipped(s string) string {
@@ -102,17 +102,4 @@ func clipped(s string) string {
 		return s[:100] + "..."
 	}
 	return s
-}
-
-// resourceType reads the subscription and the type, in lower case, of a resource in a group; "": it is none.
-func resourceType(id string) (gallery.SubscriptionID, string) {
-	s := strings.Split(strings.ToLower(id), "/") // "", subscriptions, s, resourcegroups, g, providers, namespace, type, name, ...
-	if len(s) < 9 || s[1] != "subscriptions" || s[3] != "resourcegroups" || s[5] != "providers" || len(s)%2 == 0 {
-		return "", ""
-	}
-	kind := s[6]
-	for i := 7; i < len(s); i += 2 {
-		kind += "/" + s[i]
-	}
-	return gallery.SubscriptionID(s[2]), kind
 }

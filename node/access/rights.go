@@ -16,13 +16,22 @@ type Rights struct {
 	Names
 }
 
-// Upload says whether the caller may upload a disk for target, and whose it will be. named is what the caller called it.
-func (r Rights) Upload(ctx context.Context, target, named string) (gallery.TenantID, error) {
+// Upload says whether the caller may upload a disk for target: the canonical id of that, and whose it will be. named is
+// what the caller called it.
+func (r Rights) Upload(ctx context.Context, target, named string) (string, gallery.TenantID, error) {
 	t, tenant, err := r.Wanted(target)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
-	return tenant, authz.Check(ctx, r.Access, t, named)
+	if target != "" {
+		target = t.Scope
+	}
+	return target, tenant, authz.Check(ctx, r.Access, t, named)
+}
+
+// Allowed says whether the caller may do action at scope; named is what the caller called it.
+func (r Rights) Allowed(ctx context.Context, action, scope, named string) error {
+	return authz.Check(ctx, r.Access, authz.Target{Scope: scope, Action: action}, named)
 }
 
 // Read says whether the caller may read a version by its native names.
@@ -58,7 +67,7 @@ func (r Rights) Disk(ctx context.Context, id gallery.DiskID) error {
 		}
 	}
 	if at := slices.IndexFunc(v.Uploads(), func(u *gallery.Upload) bool { return u.Disk == id }); at >= 0 {
-		if _, err := r.Upload(ctx, v.Uploads()[at].Target, string(id)); !errors.Is(err, gallery.ErrForbidden) {
+		if _, _, err := r.Upload(ctx, v.Uploads()[at].Target, string(id)); !errors.Is(err, gallery.ErrForbidden) {
 			return err
 		}
 	}

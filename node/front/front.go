@@ -97,6 +97,7 @@ func New(o Options) *Front {
 	outer.Handle("GET /livez", health)
 	outer.Handle("GET /readyz", health)
 	outer.Handle("POST /v1/join", f.forward(o.Join))
+	outer.Handle("GET /v1/login", f.current(manage.Login(o.Service)))
 	outer.Handle("/", f.current(guarded))
 	f.clients = f.dispatch(outer)
 	return f

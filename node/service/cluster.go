@@ -190,8 +190,9 @@ func lifetime(text string, otherwise time.Duration) (time.Duration, error) {
 }
 
 // Tokens implements manage.Service.
-func (s *Service) Tokens(context.Context) ([]gallery.AccessToken, error) {
-	return values(s.o.State().AccessTokens()), nil
+func (s *Service) Tokens(ctx context.Context) ([]gallery.AccessToken, error) {
+	v := s.o.State()
+	return slices.DeleteFunc(values(v.AccessTokens()), func(t gallery.AccessToken) bool { return !s.mayTouch(ctx, v, &t) }), nil
 }
 
 // CreateToken implements manage.Service.
@@ -200,18 +201,48 @@ func (s *Service) CreateToken(ctx context.Context, r v1.TokenRequest) (v1.Token,
 	if err != nil {
 		return v1.Token{}, err
 	}
+	owner, err := s.tokenOwner(ctx, r.Principal)
+	if err != nil {
+		return v1.Token{}, err
+	}
 	id := uuid.NewString()
 	text, hash := authn.NewToken(id)
-	t := gallery.AccessToken{ID: gallery.TokenID(id), Hash: hash, Name: r.Name, Principal: r.Name}
+	t := gallery.AccessToken{ID: gallery.TokenID(id), Hash: hash, Name: r.Name, Principal: r.Name, Owner: owner}
 	if life > 0 {
 		t.Expires = s.o.Now().Add(life)
 	}
 	made, err := put[gallery.AccessToken](ctx, s, &command.AccessTokenPut{Token: t})
-	return v1.Token{ID: id, Name: made.Name, Secret: text, Created: made.Created, Expires: made.Expires}, err
+	return v1.Token{ID: id, Name: made.Name, Principal: string(made.Owner), Secret: text, Created: made.Created, Expires: made.Expires}, err
 }
 
 // DeleteToken implements manage.Service.
 func (s *Service) DeleteToken(ctx context.Context, id string) error {
+	v := s.o.State()
+	if t := v.AccessToken(gallery.TokenID(id)); t != nil && !s.mayTouch(ctx, v, t) {
+		return notFound("delete token", id)
+	}
 	_, err := s.propose(ctx, &command.AccessTokenDelete{ID: gallery.TokenID(id)})
 	return err
+}
+
+// mayTouch says whether the caller deals with a token: the operator with all, others with those of their tenant.
+func (s *Service) mayTouch(ctx context.Context, v *state.View, t *gallery.AccessToken) bool {
+	if p, ok := authn.From(ctx); ok && p.Operator() {
+		return true
+	}
+	owner := v.Principal(t.Owner)
+	return owner != nil && visible(ctx, owner.Tenant)
+}
+
+// tokenOwner is the principal that a new token stands for. Only the operator makes further tokens of the operator.
+func (s *Service) tokenOwner(ctx context.Context, name string) (gallery.PrincipalID, error) {
+	if name == "" {
+		p, _ := authn.From(ctx)
+		return p.ID, nil
+	}
+	p, err := s.principal(ctx, s.o.State(), name)
+	if err != nil {
+		return "", err
+	}
+	return p.ID, nil
 }

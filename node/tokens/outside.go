@@ -224,3 +224,22 @@ func fetch(ctx context.Context, cl *http.Client, u string, out any) error {
 	}
 	return nil
 }
+
+// CheckIssuer refuses an issuer that could not be asked safely: it must be https, or on this machine's loopback address.
+func CheckIssuer(i *gallery.Issuer) error {
+	bad := func(field, rule string) error {
+		return &gallery.Error{Kind: gallery.ErrInvalid, Op: "add issuer", Field: field, Message: rule}
+	}
+	u, err := url.Parse(i.URL)
+	if err != nil || u.Host == "" {
+		return bad("url", "must be an https URL")
+	}
+	ip := net.ParseIP(u.Hostname())
+	if u.Scheme != "https" && (ip == nil || !ip.IsLoopback()) {
+		return bad("url", "must be an https URL; plain http is for a loopback address only")
+	}
+	if len(i.CACert) > 0 && !x509.NewCertPool().AppendCertsFromPEM(i.CACert) {
+		return bad("caCert", "must be a certificate in PEM")
+	}
+	return nil
+}

@@ -37,7 +37,7 @@ func (u *Uploads) Take(ctx context.Context, r v1.UploadRequest) (v1.Upload, erro
 			return u.Get(r.ID)
 		}
 	}
-	if _, err := u.o.Rights.Upload(ctx, row.Target, r.ID); err != nil {
+	if _, _, err := u.o.Rights.Upload(ctx, row.Target, r.ID); err != nil {
 		return v1.Upload{}, err
 	}
 	if row.State != gallery.UploadOpen {

@@ -27,8 +27,9 @@ type Reporter interface {
 
 // Rights says what the caller of a context may do.
 type Rights interface {
-	// Upload says whether it may upload a disk for target, and whose that will be; named is what the caller called it.
-	Upload(ctx context.Context, target, named string) (gallery.TenantID, error)
+	// Upload says whether it may upload a disk for target: the canonical id of that, and whose the disk will be; named is
+	// what the caller called it.
+	Upload(ctx context.Context, target, named string) (string, gallery.TenantID, error)
 	// Read says whether it may read a version.
 	Read(ctx context.Context, g, i, v string) error
 }
@@ -162,7 +163,7 @@ func (u *Uploads) Open(ctx context.Context, r v1.UploadRequest) (v1.Upload, erro
 	if row := v.Upload(gallery.UploadID(r.ID)); row != nil {
 		target = row.Target
 	}
-	tenant, err := u.o.Rights.Upload(ctx, target, r.ID)
+	target, tenant, err := u.o.Rights.Upload(ctx, target, r.ID)
 	if err != nil {
 		return v1.Upload{}, err
 	}
@@ -181,7 +182,7 @@ func (u *Uploads) Open(ctx context.Context, r v1.UploadRequest) (v1.Upload, erro
 		return v1.Upload{}, err
 	}
 	if got.Upload.Target != target { // another opening of the id came first
-		if _, err := u.o.Rights.Upload(ctx, got.Upload.Target, r.ID); err != nil {
+		if _, _, err := u.o.Rights.Upload(ctx, got.Upload.Target, r.ID); err != nil {
 			return v1.Upload{}, err
 		}
 	}
