@@ -120,6 +120,7 @@ func (c *cli) tokenCommand() *cobra.Command {
 		}
 		return c.print(t, table{rows: [][]string{{t.Secret}}})
 	})}
+	create.Flags().StringVar(&r.Principal, "principal", "", "whose rights it has (default: your own)")
 	create.Flags().StringVar(&r.TTL, "ttl", "", "lifetime, such as 720h (default: does not expire)")
 	cmd.AddCommand(create,
 		&cobra.Command{Use: "list", Short: "List the access tokens", Args: cobra.NoArgs, RunE: c.call(func(cmd *cobra.Command, cl *client.Client, _ []string) error {
@@ -127,9 +128,9 @@ func (c *cli) tokenCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			t := table{head: []string{"ID", "NAME", "CREATED", "EXPIRES"}}
+			t := table{head: []string{"ID", "NAME", "PRINCIPAL", "CREATED", "EXPIRES"}}
 			for _, k := range l.Value {
-				t.add(k.ID, k.Name, when(k.Created), when(k.Expires))
+				t.add(k.ID, k.Name, dash(k.Principal), when(k.Created), when(k.Expires))
 			}
 			return c.print(l.Value, t)
 		})},

@@ -113,7 +113,11 @@ func (c *cli) dev(ctx context.Context, o devOptions) (err error) {
 			return fmt.Errorf("region %s is not ready: %w", names[i], err)
 		}
 	}
-	if err := c.devReady(o, names, nodes, token); err != nil {
+	owner, err := devOwner(ctx, o.data, nodes[0], token)
+	if err != nil {
+		return err
+	}
+	if err := c.devReady(o, names, nodes, token, owner); err != nil {
 		return err
 	}
 	select {
@@ -219,14 +223,14 @@ func pause(ctx context.Context) error {
 }
 
 // devReady writes the environment of clients.
-func (c *cli) devReady(o devOptions, names []string, nodes []*node.Node, token string) error {
+func (c *cli) devReady(o devOptions, names []string, nodes []*node.Node, token string, owner v1.Bootstrap) error {
 	var all []string
 	var b strings.Builder
 	for _, n := range nodes {
 		all = append(all, "https://"+n.Addr())
 	}
 	assign := func(name, value string) {
-		fmt.Fprintf(&b, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
+		fmt.Fprintf(&b, "export %s=%s\n", name, quote(value))
 	}
 	assign("LOGGIA_ADDRESS", all[0])
 	for i, name := range names {
@@ -234,6 +238,11 @@ func (c *cli) devReady(o devOptions, names []string, nodes []*node.Node, token s
 	}
 	assign("LOGGIA_TOKEN", token)
 	assign("LOGGIA_CACERT", nodes[0].Dir().CAFile())
+	if owner.ClientID != "" {
+		for _, e := range environment(owner) {
+			assign(e[0], e[1])
+		}
+	}
 	if o.envFile != "" {
 		if err := atomicfile.Write(o.envFile, []byte(b.String()), 0o600); err != nil {
 			return err

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -49,6 +50,7 @@ Environment: LOGGIA_ADDRESS (https URLs, comma separated), LOGGIA_TOKEN, LOGGIA_
 		c.regionCommand(), c.galleryCommand(), c.imageCommand(), c.versionCommand(),
 		c.publishCommand(), c.uploadCommand(), c.appCommand(), c.statusCommand(), c.waitCommand(), c.pullCommand(), c.verifyCommand(),
 		c.membersCommand(), c.tokenCommand(), c.operatorCommand(),
+		c.aclCommand(), c.loginCommand(), c.logoutCommand(), c.whoamiCommand(),
 	)
 	wrapArgs(root)
 	return root
@@ -84,6 +86,16 @@ func (c *cli) client() (*client.Client, error) {
 	if token == "" {
 		token = os.Getenv("LOGGIA_TOKEN")
 	}
+	if token == "" {
+		var err error
+		if token, err = savedToken(c.address, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	return c.clientWith(token)
+}
+
+func (c *cli) clientWith(token string) (*client.Client, error) {
 	cl, err := client.New(client.Options{Addresses: c.address, Token: token, CACert: c.cacert, Agent: "loggia/" + version})
 	if err != nil {
 		return nil, usageError{err}
