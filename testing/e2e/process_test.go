@@ -45,11 +45,11 @@ func within(t *testing.T, limit time.Duration, what string, ok func() error) {
 func environment(state string, more ...string) []string {
 	var env []string
 	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "LOGGIA_") && !strings.HasPrefix(v, "XDG_STATE_HOME=") {
+		if !strings.HasPrefix(v, "LOGGIA_") && !strings.HasPrefix(v, "XDG_STATE_HOME=") && !strings.HasPrefix(v, "XDG_CONFIG_HOME=") {
 			env = append(env, v)
 		}
 	}
-	return append(append(env, "XDG_STATE_HOME="+state, "GORACE=exitcode=66 atexit_sleep_ms=0"), more...)
+	return append(append(env, "XDG_STATE_HOME="+state, "XDG_CONFIG_HOME="+state, "GORACE=exitcode=66 atexit_sleep_ms=0"), more...)
 }
 
 // daemon is a process that runs until it is stopped.
