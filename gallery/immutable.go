@@ -25,7 +25,11 @@ func (i *Image) CheckUpdate(old *Image) error {
 	f := faults{kind: ErrImmutable}
 	f.same(strings.EqualFold(i.ResourceGroup, old.ResourceGroup), "resourceGroup")
 	f.same(i.Location == old.Location, "location")
-	f.same(i.OSType == old.OSType, "properties.osType")
+	if i.Ref.Kind == ArtifactApplication {
+		f.same(i.OSType == old.OSType, "properties.supportedOSType")
+	} else {
+		f.same(i.OSType == old.OSType, "properties.osType")
+	}
 	f.same(i.OSState == old.OSState, "properties.osState")
 	f.same(i.Identifier == old.Identifier, "properties.identifier")
 	f.same(i.HyperVGeneration == old.HyperVGeneration, "properties.hyperVGeneration")

@@ -131,3 +131,17 @@ func TestQuotas(t *testing.T) {
 	more.Location = "b"
 	r.do(&command.GalleryPut{Gallery: more})
 }
+
+func TestReplicasOfAVersionAreBounded(t *testing.T) {
+	r := newRig(t)
+	r.found("a", "b")
+	d := r.publish(1, 1)
+	v := version(1, d, "a", "a", "b")
+	v.Publishing.TargetRegions[0].ReplicaCount = 60
+	v.Publishing.TargetRegions[1].ReplicaCount = 41
+	if e := r.refuse(gallery.ErrQuota, &command.VersionPut{Version: v}); e.Field != "properties.publishingProfile.targetRegions" {
+		t.Errorf("at %q", e.Field)
+	}
+	v.Publishing.TargetRegions[1].ReplicaCount = 40
+	r.do(&command.VersionPut{Version: v})
+}

@@ -45,6 +45,9 @@ func versionPut(e *entry, c *command.VersionPut) (*gallery.ImageVersion, error) 
 	if err := e.checkTargets(&row, old); err != nil {
 		return nil, named(err, name)
 	}
+	if err := e.checkReplicas(&row, old); err != nil {
+		return nil, named(err, name)
+	}
 	row.Operation = e.waitForVersion(&row)
 	row.ETag, row.Updated, row.UpdatedBy = e.Index(), e.Now(), e.Principal
 	e.putVersion(&row)
@@ -171,6 +174,24 @@ func (e *entry) checkTargets(row, old *gallery.ImageVersion) error {
 		return invalid("", "location", "no region %q in this cluster", row.Location)
 	}
 	return nil
+}
+
+// checkReplicas bounds the copies of a version over all regions. One that had more before the bound came may keep them.
+func (e *entry) checkReplicas(row, old *gallery.ImageVersion) error {
+	n := copies(row)
+	if !e.knows(2) || n <= gallery.MaxVersionReplicas || old != nil && n <= copies(old) {
+		return nil
+	}
+	return &gallery.Error{Kind: gallery.ErrQuota, Field: targetsField,
+		Message: fmt.Sprintf("a version has at most %d replicas over all regions, these are %d", gallery.MaxVersionReplicas, n)}
+}
+
+func copies(v *gallery.ImageVersion) int {
+	n := 0
+	for _, t := range v.Publishing.Targets() {
+		n += t.ReplicaCount
+	}
+	return n
 }
 
 func inTarget(err error, i int) error {
