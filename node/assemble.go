@@ -110,7 +110,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	n.serve(peer.Handler(&peerService{n: n, reader: reader, live: registry}, peerOf, n.log.With("component", "peers")))
 
 	leader := upkeep.New(upkeep.Options{Self: n.id.Node, Watched: n.m.Watched, Log: n.reports, Raft: seats{n.raft}, Lease: replication.Lease,
-		Now: time.Now, Logger: n.log.With("component", "upkeep")})
+		Understands: n.understands, Now: time.Now, Logger: n.log.With("component", "upkeep")})
 	n.background(map[string]func(context.Context) error{
 		"uploads": ups.Run, "stores": n.afterFounding(keeper.Run), "catching up": n.afterFounding(settled.CatchUp), "replication": n.afterFounding(loop.Run), "certificate": n.cred.Run,
 		"gossip": n.mingle, "warm": n.keepWarm, "founding": n.found, "hash": n.compare,

@@ -195,7 +195,7 @@ func (n *Node) openLog(ctx context.Context) error {
 	n.starting.Lock()
 	n.raft = &raftlog{self: n.id.Node, raft: raft, m: n.m, peers: n.peers}
 	n.starting.Unlock()
-	n.reports = &proposal.Proposer{Self: n.id.Node, Log: n.raft, Door: n.peers, Now: time.Now}
+	n.reports = &proposal.Proposer{Self: n.id.Node, Log: n.raft, Door: n.peers, Now: time.Now, Version: n.clusterVersion}
 	if has, err := raft.HasState(); err != nil || has || !n.id.Bootstrap {
 		return err
 	}

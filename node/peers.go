@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"loggia/api/peer"
+	"loggia/fsm/command"
 	"loggia/gallery"
 	"loggia/internal/digest"
 	"loggia/node/live"
@@ -32,6 +33,8 @@ func (p *peerService) Propose(ctx context.Context, from gallery.NodeID, data []b
 }
 
 func (p *peerService) Term() uint64 { return p.n.raft.raft.CurrentTerm() }
+
+func (p *peerService) Understands() uint32 { return command.CurrentVersion }
 
 func (p *peerService) ReadIndex(ctx context.Context) (uint64, error) { return p.n.raft.ReadIndex(ctx) }
 

@@ -194,3 +194,19 @@ func (h *halted) get() error {
 	}
 	return nil
 }
+
+// clusterVersion is what every member understands, as far as this node knows.
+func (n *Node) clusterVersion() uint32 {
+	if c := n.m.View().Cluster(); c != nil {
+		return c.Version
+	}
+	return 0
+}
+
+// understands asks a member for the newest cluster version that its binary understands.
+func (n *Node) understands(ctx context.Context, id gallery.NodeID) (uint32, error) {
+	if id == n.id.Node {
+		return command.CurrentVersion, nil
+	}
+	return n.peers.Understands(ctx, id)
+}

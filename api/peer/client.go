@@ -108,6 +108,13 @@ func (c *Client) Term(ctx context.Context, node gallery.NodeID) (uint64, error) 
 	return n.N, c.json(ctx, http.MethodGet, node, "/peer/v1/term", &n)
 }
 
+// Understands asks a node for the newest cluster version that its binary understands. One that does not know the question fails.
+func (c *Client) Understands(ctx context.Context, node gallery.NodeID) (uint32, error) {
+	var n number
+	err := c.json(ctx, http.MethodGet, node, "/peer/v1/understands", &n)
+	return uint32(min(n.N, 1<<32-1)), err
+}
+
 // ReadIndex asks the leader for its read index.
 func (c *Client) ReadIndex(ctx context.Context, leader gallery.NodeID) (uint64, error) {
 	var n number

@@ -27,6 +27,9 @@ func Handler(s Service, node func(*http.Request) (gallery.NodeID, error), log *s
 	mux.HandleFunc("GET /peer/v1/term", func(w http.ResponseWriter, _ *http.Request) {
 		respond.JSON(w, http.StatusOK, number{s.Term()})
 	})
+	mux.HandleFunc("GET /peer/v1/understands", func(w http.ResponseWriter, _ *http.Request) {
+		respond.JSON(w, http.StatusOK, number{uint64(s.Understands())})
+	})
 	mux.HandleFunc("POST /peer/v1/read-index", h.readIndex)
 	mux.HandleFunc("GET /peer/v1/hash", h.hash)
 	mux.HandleFunc("GET /peer/v1/live", func(w http.ResponseWriter, _ *http.Request) {

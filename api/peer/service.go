@@ -18,6 +18,8 @@ type Service interface {
 	// are refused with gallery.ErrForbidden.
 	Propose(ctx context.Context, from gallery.NodeID, data []byte) ([]byte, error)
 	Term() uint64
+	// Understands returns the newest cluster version that the node's binary understands.
+	Understands() uint32
 	// ReadIndex returns an index that includes every write acknowledged before the call; this
 	// node must lead (else gallery.ErrNoLeader).
 	ReadIndex(ctx context.Context) (uint64, error)

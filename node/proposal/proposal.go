@@ -37,11 +37,26 @@ type Proposer struct {
 	Log  Log
 	Door Door
 	Now  func() time.Time
+	// Version is what every member of the cluster understands, as far as this node knows; 0 before the founding.
+	Version func() uint32
+}
+
+// understood refuses what some member might not understand: it would have to stop (M4).
+func (p *Proposer) understood(h command.Header, c command.Command) error {
+	need, have := command.Needs(h, c), max(p.Version(), 1)
+	if need <= have {
+		return nil
+	}
+	return &gallery.Error{Kind: gallery.ErrUnavailable, Op: c.Kind().String(),
+		Message: fmt.Sprintf("it needs cluster version %d and the cluster has %d: some member runs an older release, or is not reached", need, have)}
 }
 
 // Propose puts a person's command into the log; this node must lead. When it returns, the
 // command has taken effect on this node.
 func (p *Proposer) Propose(ctx context.Context, h command.Header, c command.Command) (command.Result, error) {
+	if err := p.understood(h, c); err != nil {
+		return command.Result{}, err
+	}
 	data, err := command.Encode(h, c)
 	if err != nil {
 		return command.Result{}, err
@@ -52,7 +67,11 @@ func (p *Proposer) Propose(ctx context.Context, h command.Header, c command.Comm
 // Report puts this node's own report into the log through the leader. When it returns, the report has
 // taken effect on this node. A business failure is the error.
 func (p *Proposer) Report(ctx context.Context, c command.Command) (command.Result, error) {
-	data, err := command.Encode(command.Header{Principal: "node " + string(p.Self), Time: p.Now()}, c)
+	h := command.Header{Principal: "node " + string(p.Self), Time: p.Now()}
+	if err := p.understood(h, c); err != nil {
+		return command.Result{}, err
+	}
+	data, err := command.Encode(h, c)
 	if err != nil {
 		return command.Result{}, err
 	}
@@ -95,6 +114,7 @@ var reports = map[command.Kind]bool{
 	command.KindReplicaClaim: true, command.KindReplicaCheckpoint: true, command.KindReplicaComplete: true,
 	command.KindReplicaFail: true, command.KindReplicaRelease: true, command.KindReplicaMarkLost: true,
 	command.KindRepositoryCompact: true,
+	command.KindSnapshotComplete:  true, command.KindSnapshotFail: true, command.KindVersionImported: true, command.KindVersionImportFailed: true,
 }
 
 // Accept is the leader's side of Report: it refuses what is no report.
@@ -105,6 +125,12 @@ func (p *Proposer) Accept(ctx context.Context, from gallery.NodeID, data []byte)
 	}
 	if !reports[e.Kind] {
 		return nil, &gallery.Error{Kind: gallery.ErrForbidden, Op: "accept report", Resource: string(from), Message: e.Kind.String() + " is no report of a node"}
+	}
+	if e.Operation != nil {
+		return nil, &gallery.Error{Kind: gallery.ErrForbidden, Op: "accept report", Resource: string(from), Message: "a report starts no operation"}
+	}
+	if err := p.understood(e.Header, e.Body); err != nil {
+		return nil, err
 	}
 	res, err := p.Log.Propose(ctx, data)
 	if err != nil {

@@ -1,4 +1,5 @@
-// Package upkeep is what the leader does for the whole cluster: seats, claims, uploads and requests that have had their time.
+// Package upkeep is what the leader does for the whole cluster: seats, the cluster version, groups that are going, and all that has
+// had its time.
 package upkeep
 
 import (
@@ -38,8 +39,9 @@ type Options struct {
 	Watched     func() (*state.View, *state.Watch)
 	Log         Log
 	Raft        Raft
-	Lease       time.Duration // of claims: none is expired before the leader has led that long
-	Unreachable time.Duration // after which a replica that nobody works on counts as failed; default 24 h
+	Lease       time.Duration                                                // of claims: none is expired before the leader has led that long
+	Unreachable time.Duration                                                // after which a replica that nobody works on counts as failed; default 24 h
+	Understands func(ctx context.Context, id gallery.NodeID) (uint32, error) // newest cluster version of a node's binary
 	Now         func() time.Time
 	Logger      *slog.Logger
 }
@@ -63,6 +65,9 @@ func (l *Leader) Lead(ctx context.Context) error {
 	g.Go(func() error { return l.every(ctx, time.Minute, l.uploads) })
 	g.Go(func() error { return l.every(ctx, 10*time.Minute, l.requests) })
 	g.Go(func() error { return l.every(ctx, time.Minute, l.unreachable) })
+	g.Go(func() error { return l.every(ctx, 30*time.Second, l.operations) })
+	g.Go(func() error { return l.every(ctx, time.Second, l.groups) })
+	g.Go(func() error { return l.every(ctx, 2*time.Second, l.version) })
 	return g.Wait()
 }
 
