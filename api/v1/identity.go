@@ -14,6 +14,9 @@ type Identity struct {
 	Tenant   string    `json:"tenant,omitempty"`
 	Groups   []string  `json:"groups,omitempty"` // object ids, nested ones too
 	Expires  time.Time `json:"expires,omitzero"` // of what was shown
+	// Region is that of the node that was asked, Subscription the default one, for who belongs to its tenant.
+	Region       string `json:"region"`
+	Subscription string `json:"subscription,omitempty"`
 }
 
 // Bootstrap is the answer to the first making of a principal: what programs log in with.

@@ -198,20 +198,17 @@ func (c *cli) prepare(ctx context.Context, cl *client.Client, v *v1.Version, o *
 
 // prepareWith is prepare for a definition.
 func (c *cli) prepareWith(ctx context.Context, cl *client.Client, v *v1.Version, definition v1.Image) error {
-	here, err := cl.Status(ctx)
+	at, err := here(ctx, cl, "publish")
 	if err != nil {
 		return err
 	}
-	if here.Leader == "" {
-		return &gallery.Error{Kind: gallery.ErrNoLeader, Op: "publish", Message: "the cluster has no leader now; nothing was sent"}
-	}
 	if v.Location == "" {
-		v.Location = here.Region
+		v.Location = at.region
 	}
 	if len(v.TargetRegions) == 0 {
 		v.TargetRegions = []v1.TargetRegion{{Name: v.Location}}
 	}
-	if err := checkTargets(v, here.Regions); err != nil {
+	if err := checkTargets(v, at.regions); err != nil {
 		return err
 	}
 	if err := ignoreConflict(cl.PutGallery(ctx, v1.Gallery{Name: v.Gallery, Location: v.Location}, client.Precondition{OnlyNew: true})); err != nil {
@@ -243,7 +240,7 @@ func checkTargets(v *v1.Version, regions []v1.Region) error {
 		if err != nil {
 			return err
 		}
-		if !slices.Contains(known, string(name)) {
+		if len(known) > 0 && !slices.Contains(known, string(name)) {
 			return &gallery.Error{Kind: gallery.ErrInvalid, Op: "publish", Field: field, Message: fmt.Sprintf("%q is no region of this cluster (%s)", t.Name, strings.Join(known, ", "))}
 		}
 		home = home || name == gallery.NormalizeRegion(v.Location)
@@ -254,9 +251,10 @@ func checkTargets(v *v1.Version, regions []v1.Region) error {
 	return nil
 }
 
-// ignoreConflict drops the answer that a thing exists already.
+// ignoreConflict drops the answer that a thing exists already, or is not the caller's to make: what comes next says
+// whether it is there.
 func ignoreConflict[T any](_ T, err error) error {
-	if errors.Is(err, gallery.ErrPrecondition) || errors.Is(err, gallery.ErrConflict) {
+	if errors.Is(err, gallery.ErrPrecondition) || errors.Is(err, gallery.ErrConflict) || errors.Is(err, gallery.ErrForbidden) {
 		return nil
 	}
 	return err

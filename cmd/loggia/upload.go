@@ -49,19 +49,16 @@ func (c *cli) uploadSnapshot(ctx context.Context, cl *client.Client, file, forma
 		return err
 	}
 	defer disk.Close()
-	here, err := cl.Status(ctx)
+	at, err := here(ctx, cl, "upload")
 	if err != nil {
 		return err
 	}
-	if here.Leader == "" {
-		return &gallery.Error{Kind: gallery.ErrNoLeader, Op: "upload", Message: "the cluster has no leader now; nothing was sent"}
-	}
 	if s.Location == "" {
-		s.Location = here.Region
+		s.Location = at.region
 	}
 	key := []string{"snapshot", s.ResourceGroup, s.Name}
 	src := source{lun: gallery.LUNOS, path: file, disk: disk}
-	target := "/subscriptions/" + here.Subscription + "/resourceGroups/" + s.ResourceGroup + "/providers/Microsoft.Compute/snapshots/" + s.Name
+	target := "/subscriptions/" + at.subscription + "/resourceGroups/" + s.ResourceGroup + "/providers/Microsoft.Compute/snapshots/" + s.Name
 	if s.Disk, err = c.send(ctx, cl, sending{name: "upload", source: src, key: key, fresh: fresh, request: v1.UploadRequest{Target: target}}); err != nil {
 		return err
 	}

@@ -28,6 +28,10 @@ func (s *Service) Me(ctx context.Context) (v1.Identity, error) {
 	if p.Operator() {
 		out.Kind = "Operator"
 	}
+	out.Region = string(CallerOf(ctx).Region)
+	if c := s.o.State().Cluster(); c != nil && visible(ctx, c.Tenant) {
+		out.Subscription = string(c.Subscription)
+	}
 	for _, g := range p.Groups {
 		out.Groups = append(out.Groups, string(g))
 	}
