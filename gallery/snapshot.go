@@ -54,7 +54,8 @@ type Import struct {
 	Account  string   `cbor:"13,keyasint,omitempty"` // id or name of the storage account that the URI belongs to
 	Source   DiskID   `cbor:"14,keyasint,omitempty"` // of another domain
 	Resource string   `cbor:"15,keyasint,omitempty"` // id of what holds Source, as written
-	// Reason is set when the import has failed for good: nobody tries any more until a person asks again.
+	// Reason is set when the import has failed for good: nobody tries any more until a person asks again. It and Message are the
+	// machine's.
 	Reason  Reason `cbor:"16,keyasint,omitempty"`
 	Message string `cbor:"17,keyasint,omitempty"`
 }
@@ -171,7 +172,8 @@ func (f *faults) importOf(at string, i *Import) {
 	if i.Source != "" {
 		f.id(at+".sourceResourceId", string(i.Source))
 	}
-	f.unless(i.Reason == "" && i.Message == "", at, "whether it failed is told by nodes only")
+	f.text(at, string(i.Reason), maxZone)
+	f.text(at, i.Message, MaxLastError)
 }
 
 // CheckUpdate says what of s may not follow old: an *Error of kind ErrImmutable, or nil.

@@ -18,6 +18,7 @@ func (c *chaos) check(before, after *state.View, cmd command.Command) {
 		c.checkDisk(after, d)
 		c.checkLast(before, after, d.ID, cmd)
 	}
+	c.checkResources(after)
 	epochs := map[uint64]bool{}
 	for _, name := range modelRegions {
 		for _, r := range after.ReplicasOfRegion(name) {
@@ -37,16 +38,23 @@ func (c *chaos) must(ok bool, format string, args ...any) {
 	}
 }
 
-// checkDisk compares the rows of a disk with what its versions want.
+// checkDisk compares the rows of a disk with what its versions and snapshots want.
 func (c *chaos) checkDisk(v *state.View, d *gallery.Disk) {
 	versions, rows := v.VersionsOfDisk(d.ID), v.ReplicasOfDisk(d.ID)
-	if len(versions) == 0 {
+	snapshots := v.SnapshotsOfDisk(d.ID)
+	if len(versions)+len(snapshots) == 0 {
 		owned := slices.ContainsFunc(v.Uploads(), func(u *gallery.Upload) bool { return u.Disk == d.ID })
 		c.must(owned, "disk %s belongs to nothing", d.ID)
 		return
 	}
 	want := map[gallery.ReplicaKey]bool{}
+	for _, s := range snapshots {
+		want[gallery.ReplicaKey{Disk: d.ID, Region: s.Location, Slot: 1}] = true
+	}
 	for _, x := range versions {
+		if len(x.Imports) > 0 {
+			continue
+		}
 		for _, t := range x.Publishing.Targets() {
 			for _, n := range gallery.SlotNumbers(t.StorageClass, t.ReplicaCount) {
 				want[gallery.ReplicaKey{Disk: d.ID, Region: t.Region, Slot: n}] = true

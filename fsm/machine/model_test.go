@@ -39,22 +39,32 @@ type chaos struct {
 	uploads int
 	old     []command.ReplicaComplete // completions whose claim has ended
 	done    map[command.Kind]int      // accepted, by kind
+
+	operations, imports, tokens int // how many were begun
 }
 
 func TestRandomCommands(t *testing.T) {
 	s := seed(t)
+	all := map[command.Kind]int{}
 	for round := range uint64(4) {
 		c := &chaos{rig: newRig(t), rnd: rand.New(rand.NewPCG(s, round)), done: map[command.Kind]int{}}
 		c.found(modelRegions...)
-		for range 1500 {
+		c.group(rg)
+		for range 3000 {
 			c.step()
 		}
 		c.same()
-		for _, k := range []command.Kind{command.KindVersionPut, command.KindVersionDelete, command.KindReplicaComplete, command.KindReplicaFail,
-			command.KindExpireClaims, command.KindReplicaMarkLost, command.KindStoreRemove, command.KindUploadComplete} {
-			if c.done[k] == 0 {
-				t.Errorf("round %d never did %s", round, k)
-			}
+		for k, n := range c.done {
+			all[k] += n
+		}
+	}
+	for _, k := range []command.Kind{command.KindVersionPut, command.KindVersionDelete, command.KindReplicaComplete, command.KindReplicaFail,
+		command.KindExpireClaims, command.KindReplicaMarkLost, command.KindStoreRemove, command.KindUploadComplete,
+		command.KindSnapshotPut, command.KindSnapshotDelete, command.KindSnapshotComplete, command.KindSnapshotFail, command.KindVersionImported,
+		command.KindVersionImportFailed, command.KindExpireOperations, command.KindGroupDelete, command.KindSnapshotGrant,
+		command.KindPrincipalPut, command.KindPrincipalDelete, command.KindAssignmentPut, command.KindAssignmentDelete, command.KindPrincipalSetMember} {
+		if all[k] == 0 {
+			t.Errorf("never did %s", k)
 		}
 	}
 }
@@ -66,7 +76,7 @@ func (c *chaos) step() {
 		return
 	}
 	c.now = c.now.Add(time.Duration(c.rnd.IntN(int(lease / 4))))
-	res := c.send(command.Header{}, cmd)
+	res := c.send(c.header(), cmd)
 	after := c.m.View()
 	if res.Err != nil {
 		if before.Meta().Sum != after.Meta().Sum {
@@ -114,13 +124,16 @@ func pick[T any](c *chaos, from []T) (T, bool) {
 
 func (c *chaos) choose() command.Command {
 	v := c.m.View()
+	if c.rnd.IntN(4) == 0 {
+		return c.chooseResource(v)
+	}
 	n := c.rnd.IntN(100)
 	switch {
 	case n < 8:
 		at := 1 + c.rnd.IntN(len(modelRegions))
 		c.uploads++
 		return &command.UploadOpen{ID: upload(c.uploads), Domain: gallery.DomainOf(tenant), Region: modelRegions[at-1], Store: c.storeIn(at), Node: node(at),
-			Content: gallery.ContentDisk, Size: 1 << 20, Lease: lease, Life: life}
+			Content: []gallery.ContentKind{gallery.ContentDisk, gallery.ContentDisk, gallery.ContentBlob}[c.rnd.IntN(3)], Size: 1 << 20, Lease: lease, Life: life}
 	case n < 16:
 		return c.chooseUpload(v)
 	case n < 30:

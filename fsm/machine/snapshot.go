@@ -68,7 +68,7 @@ func (e *entry) newSnapshot(row *gallery.Snapshot) error {
 	row.Size, row.Access = 0, nil
 	row.Created, row.CreatedBy = e.Now(), e.Principal
 	if row.Import != nil {
-		row.State = gallery.SnapshotCreating
+		row.Import, row.State = fresh(row.Import), gallery.SnapshotCreating
 		return e.checkImport(row.Import, gallery.ContentDisk, creationField)
 	}
 	row.State = gallery.SnapshotSucceeded
@@ -108,10 +108,17 @@ func (e *entry) changedSnapshot(row, old *gallery.Snapshot) error {
 	}
 	row.Import, row.State, row.Size, row.Access, row.UniqueID = old.Import, old.State, old.Size, old.Access, old.UniqueID
 	if again(old.Import, given) {
-		row.Import, row.State = given, gallery.SnapshotCreating
+		row.Import, row.State = fresh(given), gallery.SnapshotCreating
 	}
 	row.Ref, row.Created, row.CreatedBy = old.Ref, old.Created, old.CreatedBy
 	return nil
+}
+
+// fresh is an import that nobody has tried.
+func fresh(i *gallery.Import) *gallery.Import {
+	c := *i
+	c.Reason, c.Message = "", ""
+	return &c
 }
 
 // again says whether an import that failed is asked for once more.
@@ -311,10 +318,12 @@ func (e *entry) putVersion(row *gallery.ImageVersion) {
 	e.progress(row)
 }
 
-// checkImports checks the disks that are to be imported, and that none of them is said to have failed.
+// checkImports checks the disks that are to be imported. Nobody has tried them.
 func (e *entry) checkImports(row *gallery.ImageVersion) error {
+	row.Imports = slices.Clone(row.Imports)
 	for i := range row.Imports {
 		m := &row.Imports[i]
+		m.Import = *fresh(&m.Import)
 		if err := e.checkImport(&m.Import, row.Ref.Content(), row.Ref.DiskField(m.LUN)); err != nil {
 			return err
 		}

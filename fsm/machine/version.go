@@ -123,9 +123,8 @@ func (e *entry) changedVersion(row, old *gallery.ImageVersion) error {
 	}
 	if len(row.Imports) == 0 {
 		row.Imports = old.Imports
-	} else {
-		row.Imports = slices.Clone(row.Imports)
 	}
+	row.Imports = slices.Clone(row.Imports)
 	for i := range min(len(row.Disks), len(old.Disks)) {
 		d, was := &row.Disks[i], old.Disks[i]
 		d.SizeBytes = was.SizeBytes
@@ -140,7 +139,9 @@ func (e *entry) changedVersion(row, old *gallery.ImageVersion) error {
 		return err
 	}
 	for i := range row.Imports {
-		if was := &old.Imports[i]; !again(&was.Import, &row.Imports[i].Import) {
+		if was := &old.Imports[i]; again(&was.Import, &row.Imports[i].Import) {
+			row.Imports[i].Import = *fresh(&row.Imports[i].Import)
+		} else {
 			row.Imports[i] = *was
 		}
 	}
