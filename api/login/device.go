@@ -28,6 +28,6 @@ func (s *Session) Device(ctx context.Context, show func(Prompt)) (string, error)
 	if !safe(s.issuer.URL, d.VerificationURI) || d.VerificationURI == "" {
 		return "", errors.New("the issuer names a page for the code that is no https URL")
 	}
-	show(Prompt{URL: d.VerificationURI, Code: d.UserCode})
+	show(Prompt{URL: d.VerificationURI, Code: clean(d.UserCode)})
 	return idToken(s.conf.DeviceAccessToken(ctx, d, oauth2.VerifierOption(verifier)))
 }

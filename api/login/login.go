@@ -148,7 +148,7 @@ func idToken(t *oauth2.Token, err error) (string, error) {
 func told(err error) error {
 	var r *oauth2.RetrieveError
 	if errors.As(err, &r) && r.ErrorCode != "" {
-		return fmt.Errorf("the issuer refused the login: %s %s", r.ErrorCode, r.ErrorDescription)
+		return fmt.Errorf("the issuer refused the login: %s %s", clean(r.ErrorCode), clean(r.ErrorDescription))
 	}
 	return fmt.Errorf("log in at the issuer: %w", err)
 }

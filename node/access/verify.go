@@ -101,8 +101,11 @@ func (a *Access) static(v View, token string) (authn.Principal, error) {
 		return authn.Principal{Name: row.Principal, Token: row.ID, Until: row.Expires}, nil
 	}
 	p, err := a.principal(v, row.Owner, nil)
+	if err != nil {
+		return authn.Principal{}, err
+	}
 	p.Token, p.Until = row.ID, row.Expires
-	return p, err
+	return p, nil
 }
 
 // errGone says the same of a principal that was deleted, disabled or moved.

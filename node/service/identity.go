@@ -65,25 +65,32 @@ func visible(ctx context.Context, t gallery.TenantID) bool {
 	return ok && (p.Operator() || p.Tenant == t)
 }
 
-// principal finds one by its object id, client id or user name, a group also by its name.
+// principal finds one by its object id, client id or user name, a group also by its name. A name that several have names
+// none: people choose their names at outside issuers, and must not be taken for a group that somebody means.
 func (s *Service) principal(ctx context.Context, v *state.View, name string) (*gallery.Principal, error) {
 	tenant, err := s.tenant(ctx, "")
 	if err != nil {
 		return nil, err
 	}
 	id := strings.ToLower(name)
-	for _, p := range []*gallery.Principal{v.Principal(gallery.PrincipalID(id)), v.PrincipalByApp(gallery.AppID(id)), v.UserByName(tenant, name)} {
-		if p != nil && visible(ctx, p.Tenant) {
-			return p, nil
-		}
+	if p := v.Principal(gallery.PrincipalID(id)); p != nil && visible(ctx, p.Tenant) {
+		return p, nil
 	}
-	named := slices.DeleteFunc(v.Principals(tenant), func(p *gallery.Principal) bool {
+	found := slices.DeleteFunc(v.Principals(tenant), func(p *gallery.Principal) bool {
 		return p.Kind != gallery.KindGroup || !strings.EqualFold(p.Name, name)
 	})
-	if len(named) == 1 {
-		return named[0], nil
+	for _, p := range []*gallery.Principal{v.PrincipalByApp(gallery.AppID(id)), v.UserByName(tenant, name)} {
+		if p != nil && visible(ctx, p.Tenant) {
+			found = append(found, p)
+		}
 	}
-	return nil, notFound("find principal", name)
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return nil, notFound("find principal", name)
+	}
+	return nil, &gallery.Error{Kind: gallery.ErrConflict, Op: "find principal", Resource: name, Message: fmt.Sprintf("%d principals have this name; use an object id", len(found))}
 }
 
 func shown(v *state.View, p *gallery.Principal) v1.Principal {
