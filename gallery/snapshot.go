@@ -73,7 +73,7 @@ type SnapshotState string
 
 // The states of a snapshot.
 const (
-	SnapshotCreating  SnapshotState = "Creating" // its import is under way
+	SnapshotCreating  SnapshotState = "Creating" // its disk is being imported, or copied into its region
 	SnapshotSucceeded SnapshotState = "Succeeded"
 	SnapshotFailed    SnapshotState = "Failed"
 )
@@ -104,7 +104,7 @@ type Snapshot struct {
 	HyperVGeneration string            `cbor:"7,keyasint,omitempty"`
 	Architecture     string            `cbor:"8,keyasint,omitempty"`
 	Incremental      bool              `cbor:"9,keyasint,omitempty"`  // as asked for, for people: all snapshots share what is equal
-	Disk             DiskID            `cbor:"10,keyasint,omitempty"` // once Succeeded
+	Disk             DiskID            `cbor:"10,keyasint,omitempty"` // empty while it is to be imported
 	Size             int64             `cbor:"11,keyasint,omitempty"` // guest bytes; taken from the disk
 	State            SnapshotState     `cbor:"12,keyasint"`           // the machine's
 	Import           *Import           `cbor:"13,keyasint,omitempty"` // where the disk comes from, until it is here

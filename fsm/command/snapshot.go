@@ -21,7 +21,7 @@ func snapshotDefs() []Def {
 
 // SnapshotPut creates a snapshot of a disk of its domain, or of one that a node of its region is to import; or replaces what may change.
 // On an update disk and import are kept, except that an import that failed is tried again when a new one of the same source is given.
-// State, size and access are the machine's. Its result is the *gallery.Snapshot.
+// It is Creating until a whole copy is in its region. State, size and access are the machine's. Its result is the *gallery.Snapshot.
 type SnapshotPut struct {
 	Snapshot gallery.Snapshot `cbor:"1,keyasint"`
 	If       Precondition     `cbor:"2,keyasint,omitzero"`
@@ -49,7 +49,7 @@ type SnapshotFail struct {
 	Message string              `cbor:"4,keyasint,omitempty"` // at most gallery.MaxLastError bytes
 }
 
-// SnapshotGrant notes a link to a snapshot's bytes; ended ones go. ErrConflict while there is no disk, ErrQuota above gallery.MaxAccess live ones.
+// SnapshotGrant notes a link to a snapshot's bytes; ended ones go. ErrConflict while its bytes are not there, ErrQuota above gallery.MaxAccess live ones.
 // Its result is the *gallery.Snapshot.
 type SnapshotGrant struct {
 	Ref    gallery.SnapshotRef `cbor:"1,keyasint"`

@@ -2,6 +2,7 @@ package machine_test
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"loggia/fsm/command"
@@ -239,8 +240,15 @@ func (c *chaos) checkResources(v *state.View) {
 		c.checkOpen(v, o)
 	}
 	for _, s := range v.SnapshotsOfSubscription("") {
-		c.must((s.State == gallery.SnapshotSucceeded) == (s.Disk != "" && s.Import == nil), "snapshot %s is %s, disk %q, import %v", s.Ref, s.State, s.Disk, s.Import)
-		c.must((s.State == gallery.SnapshotFailed) == (s.Import != nil && s.Import.Failed()), "snapshot %s is %s, import %v", s.Ref, s.State, s.Import)
+		c.must((s.Disk == "") == (s.Import != nil), "snapshot %s is %s, disk %q, import %v", s.Ref, s.State, s.Disk, s.Import)
+		if s.Import != nil {
+			c.must(s.State == map[bool]gallery.SnapshotState{true: gallery.SnapshotFailed, false: gallery.SnapshotCreating}[s.Import.Failed()],
+				"snapshot %s is %s, import %v", s.Ref, s.State, s.Import)
+		}
+		if s.State != gallery.SnapshotSucceeded {
+			c.must(!slices.ContainsFunc(v.ReplicasOfDisk(s.Disk), func(r *gallery.Replica) bool { return r.Key.Region == s.Location && r.Whole() }),
+				"snapshot %s is %s and its copy is there", s.Ref, s.State)
+		}
 		c.must(s.Disk == "" || v.Disk(s.Disk) != nil && v.Disk(s.Disk).Domain == s.Domain(), "snapshot %s has no disk of its domain", s.Ref)
 		c.must(v.Group(s.Ref.GroupRef) != nil, "snapshot %s has no group", s.Ref)
 		c.must(len(s.Access) <= gallery.MaxAccess, "snapshot %s has %d links", s.Ref, len(s.Access))
@@ -282,7 +290,7 @@ func (c *chaos) checkOpen(v *state.View, o *gallery.Operation) {
 		c.must(moving, "operation %s waits for what cannot come", o.ID)
 	case o.Snapshot != nil:
 		s := v.Snapshot(*o.Snapshot)
-		c.must(s != nil && s.Importing(), "operation %s waits for a snapshot that is %v", o.ID, s)
+		c.must(s != nil && s.State == gallery.SnapshotCreating, "operation %s waits for a snapshot that is %v", o.ID, s)
 	default:
 		c.must(o.Group != nil && v.Group(*o.Group) != nil && v.Group(*o.Group).Deleting, "operation %s waits for nothing", o.ID)
 	}

@@ -42,6 +42,11 @@ func (e *entry) keep() {
 			e.progress(v)
 		}
 	}
+	if o.Snapshot != nil {
+		if s := e.Snapshot(*o.Snapshot); s != nil && s.Disk != "" {
+			e.progressOf(s.Disk)
+		}
+	}
 }
 
 // wait lets the operation of this entry wait, and returns its id; empty where there is none.
@@ -113,10 +118,14 @@ func (e *entry) gone(open []*gallery.Operation) {
 // endGroup ends the operations that waited for a group to go.
 func (e *entry) endGroup(ref gallery.GroupRef) { e.succeed(e.OperationsOfGroup(ref)) }
 
-// progressOf looks at the open operations of the versions that have a disk. Whatever changes replicas comes here.
+// progressOf looks at what waits for the copies of a disk: open operations of its versions, and snapshots that are being made.
+// Whatever changes replicas comes here.
 func (e *entry) progressOf(disk gallery.DiskID) {
 	for _, v := range e.VersionsOfDisk(disk) {
 		e.progress(v)
+	}
+	for _, s := range e.SnapshotsOfDisk(disk) {
+		e.settleSnapshot(s)
 	}
 }
 
@@ -238,7 +247,7 @@ func (e *entry) timeOut(o *gallery.Operation) {
 			return
 		}
 	}
-	what := "its source is not imported"
+	what := "its bytes are not here"
 	if o.Group != nil {
 		what = "the resource group is not empty"
 	}

@@ -31,7 +31,7 @@ func snapshotPut(e *entry, c *command.SnapshotPut) (*gallery.Snapshot, error) {
 		return nil, named(err, name)
 	}
 	row.Operation = e.operationID()
-	if row.Importing() {
+	if row.State == gallery.SnapshotCreating {
 		e.waitForSnapshot(&row)
 	}
 	row.ETag, row.Updated, row.UpdatedBy = e.Index(), e.Now(), e.Principal
@@ -39,7 +39,7 @@ func snapshotPut(e *entry, c *command.SnapshotPut) (*gallery.Snapshot, error) {
 	if old == nil && row.Disk != "" {
 		e.plan(row.Disk)
 	}
-	return &row, nil
+	return e.Snapshot(row.Ref), nil // its copy may have failed already
 }
 
 // newSnapshot checks and completes a snapshot that is created.
@@ -71,13 +71,46 @@ func (e *entry) newSnapshot(row *gallery.Snapshot) error {
 		row.Import, row.State = fresh(row.Import), gallery.SnapshotCreating
 		return e.checkImport(row.Import, gallery.ContentDisk, creationField)
 	}
-	row.State = gallery.SnapshotSucceeded
+	row.State = gallery.SnapshotCreating
 	d := e.Disk(row.Disk)
 	if d == nil || d.Domain != row.Domain() || d.Kind != gallery.ContentDisk {
 		return invalid("", creationField, "no disk %s", row.Disk)
 	}
+	if e.wholeIn(row.Disk, row.Location) {
+		row.State = gallery.SnapshotSucceeded
+	}
 	row.Size = d.Size
 	return nil
+}
+
+// wholeIn says whether a region has a whole copy of a disk.
+func (e *entry) wholeIn(disk gallery.DiskID, at gallery.RegionName) bool {
+	return slices.ContainsFunc(e.ReplicasOfDisk(disk), func(r *gallery.Replica) bool { return r.Key.Region == at && r.Whole() })
+}
+
+// settleSnapshot ends the making of a snapshot whose copy has come, or cannot come by waiting. One that has succeeded stays so: the
+// copy's own state tells of a loss.
+func (e *entry) settleSnapshot(s *gallery.Snapshot) {
+	if s.State == gallery.SnapshotSucceeded {
+		return
+	}
+	row := *s
+	if e.wholeIn(s.Disk, s.Location) {
+		row.State = gallery.SnapshotSucceeded
+		state.Put(e.Tx, &row)
+		e.succeed(e.OperationsOfSnapshot(row.Ref))
+		return
+	}
+	r := e.Replica(gallery.ReplicaKey{Disk: s.Disk, Region: s.Location, Slot: gallery.FirstSlot(gallery.ClassStandard)})
+	if r == nil || !incurable(*r) {
+		return
+	}
+	if s.State != gallery.SnapshotFailed {
+		row.State = gallery.SnapshotFailed
+		state.Put(e.Tx, &row)
+	}
+	message, details := undone([]gallery.RegionStatus{{Region: s.Location, State: r.State, Replicas: []gallery.Replica{*r}}})
+	e.end(e.OperationsOfSnapshot(row.Ref), func(o *gallery.Operation) { o.Fail(e.Now(), gallery.CodeReplicationJobs, message, details...) })
 }
 
 // checkImport checks that the source of an import, where it is a disk of ours, is there.
@@ -168,11 +201,10 @@ func snapshotComplete(e *entry, c *command.SnapshotComplete) (*gallery.Snapshot,
 		return nil, err
 	}
 	row := *s
-	row.Disk, row.Size, row.State, row.Import = d.ID, d.Size, gallery.SnapshotSucceeded, nil
+	row.Disk, row.Size, row.Import = d.ID, d.Size, nil
 	state.Put(e.Tx, &row)
 	e.plan(d.ID)
-	e.succeed(e.OperationsOfSnapshot(row.Ref))
-	return &row, nil
+	return e.Snapshot(row.Ref), nil
 }
 
 func snapshotFail(e *entry, c *command.SnapshotFail) (*gallery.Snapshot, error) {
@@ -232,8 +264,8 @@ func (e *entry) changeAccess(ref gallery.SnapshotRef, change func(*gallery.Snaps
 
 func snapshotGrant(e *entry, c *command.SnapshotGrant) (*gallery.Snapshot, error) {
 	return e.changeAccess(c.Ref, func(row *gallery.Snapshot) error {
-		if row.Disk == "" {
-			return fail(gallery.ErrConflict, "", "it is %s and has no bytes", row.State)
+		if row.State != gallery.SnapshotSucceeded {
+			return fail(gallery.ErrConflict, "", "it is %s: its bytes are not here", row.State)
 		}
 		if slices.ContainsFunc(row.Access, func(a gallery.Access) bool { return a.ID == c.Access }) {
 			return fail(gallery.ErrConflict, "", "a link with this id is live")

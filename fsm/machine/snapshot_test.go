@@ -31,6 +31,13 @@ func (r *rig) uploadOf(n, at int, kind gallery.ContentKind, domain gallery.Domai
 	return disk(n)
 }
 
+func (r *rig) wantSnapshot(name string, want gallery.SnapshotState) {
+	r.t.Helper()
+	if s := r.m.View().Snapshot(snapshot(name, "").Ref); s == nil || s.State != want {
+		r.t.Fatalf("snapshot %s is %+v, want %s", name, s, want)
+	}
+}
+
 func TestSnapshotHoldsItsDisk(t *testing.T) {
 	r := newRig(t)
 	r.found("a", "b")
@@ -38,10 +45,18 @@ func TestSnapshotHoldsItsDisk(t *testing.T) {
 	r.refuse(gallery.ErrInvalid, &command.SnapshotPut{Snapshot: snapshot("s", disk(9))})
 	d := r.publish(1, 2)
 	r.start(1, gallery.OperationCreate, &command.SnapshotPut{Snapshot: snapshot("s", d)})
-	r.wantOperation(1, gallery.OperationSucceeded, "")
+	r.wantOperation(1, gallery.OperationInProgress, "")
 	r.wantState(key(d, "a", 1), gallery.ReplicaUnknown) // a copy is wanted where the snapshot lies
 	r.wantState(key(d, "b", 1), gallery.ReplicaRetiring)
+	r.refuse(gallery.ErrConflict, &command.SnapshotGrant{Ref: snapshot("s", d).Ref, Access: accessID(1), Life: time.Hour})
+	g := r.claim(key(d, "a", 1), 1)
+	r.do(&command.ReplicaFail{Replica: key(d, "a", 1), Epoch: g.Replica.Claim.Epoch, Reason: gallery.ReasonStoreFull})
+	r.wantOperation(1, gallery.OperationFailed, gallery.CodeReplicationJobs)
+	r.wantSnapshot("s", gallery.SnapshotFailed)
 	r.replicate(1, key(d, "a", 1), 1)
+	r.wantSnapshot("s", gallery.SnapshotSucceeded) // the loop went on
+	r.start(2, gallery.OperationUpdate, &command.SnapshotPut{Snapshot: snapshot("s", "")})
+	r.wantOperation(2, gallery.OperationSucceeded, "")
 	r.wantState(key(d, "b", 1), "")
 	r.now = r.now.Add(2 * life)
 	r.do(&command.ExpireUploads{})
