@@ -35,6 +35,9 @@ const (
 	ReasonTimedOut         Reason = "TimedOut"
 	ReasonLost             Reason = "Lost"
 	ReasonInternal         Reason = "Internal"
+	ReasonSourceForbidden  Reason = "SourceForbidden" // of an import: the operator's rules, or the source itself
+	ReasonSourceMissing    Reason = "SourceMissing"
+	ReasonSourceInvalid    Reason = "SourceInvalid" // no disk image that can be read, or too large
 )
 
 // Progress counts the bytes of one copy. Within a claim's epoch it never goes backwards (D6).

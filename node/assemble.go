@@ -20,6 +20,7 @@ import (
 	"loggia/node/arm"
 	"loggia/node/depot"
 	"loggia/node/front"
+	"loggia/node/imports"
 	"loggia/node/joining"
 	"loggia/node/live"
 	"loggia/node/reading"
@@ -51,6 +52,10 @@ const (
 	packShare    = 0.6
 	readShare    = 0.2
 	codecWorkers = 2
+
+	// importBuffers is the memory of imports, in bytes, taken while one runs. It is no part of the pools that uploads use: who publishes waits
+	// for who takes in, in this process as over the network.
+	importBuffers = 32 << 20
 )
 
 func newMemory(budget int64) (*memory, error) {
@@ -97,6 +102,14 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 		TempDir: n.dir.Temp(), Holding: func() bool { return ups.Active() > 0 }, Now: time.Now, Log: n.log.With("component", "replication")})
 	keeper := stores.New(stores.Options{Region: n.id.Region, Stores: n.opts.Stores, State: n.m.View, Reports: n.reports, Metrics: counted,
 		Ready: func(id gallery.StoreID, s blobstore.Store) { store.Add(id, s); loop.Poke() }, Now: time.Now, Log: n.log.With("component", "stores")})
+	web, err := imports.NewWeb(n.opts.Imports)
+	if err != nil {
+		return err
+	}
+	n.life.after("imports", func(context.Context) error { return web.Close() })
+	importing := imports.New(imports.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View,
+		Alive: func(id gallery.NodeID) bool { return n.gossip.State(string(id)) != "dead" }, Uploads: ups, Reports: n.reports, Fetch: web,
+		Pool: buffer.New(importBuffers), Zstd: mem.dec, TempDir: n.dir.Temp(), Now: time.Now, Log: n.log.With("component", "imports")})
 	n.serving, n.caughtUp = keeper.Faults, settled.CaughtUp
 	n.reg.MustRegister(&gauges{view: n.m.View, leading: n.raft.IsLeader, caughtUp: settled.CaughtUp, region: n.id.Region, live: registry, uploads: ups.Active})
 	board := status.New(status.Options{Self: n.id.Node, Region: n.id.Region, Version: local.Version, Watched: n.m.Watched, State: n.m.View,
@@ -112,7 +125,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	leader := upkeep.New(upkeep.Options{Self: n.id.Node, Watched: n.m.Watched, Log: n.reports, Raft: seats{n.raft}, Lease: replication.Lease,
 		Understands: n.understands, Now: time.Now, Logger: n.log.With("component", "upkeep")})
 	n.background(map[string]func(context.Context) error{
-		"uploads": ups.Run, "stores": n.afterFounding(keeper.Run), "catching up": n.afterFounding(settled.CatchUp), "replication": n.afterFounding(loop.Run), "certificate": n.cred.Run,
+		"uploads": ups.Run, "stores": n.afterFounding(keeper.Run), "catching up": n.afterFounding(settled.CatchUp), "replication": n.afterFounding(loop.Run), "imports": n.afterFounding(importing.Run), "certificate": n.cred.Run,
 		"gossip": n.mingle, "warm": n.keepWarm, "founding": n.found, "hash": n.compare,
 		"upkeep": func(ctx context.Context) error {
 			return n.raft.raft.Lead(ctx, func(ctx context.Context) error {

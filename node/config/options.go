@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"loggia/internal/outgoing"
 )
 
 // Options is everything a region node is told from outside, fully resolved.
@@ -25,7 +27,24 @@ type Options struct {
 	Stores    []Store  `yaml:"stores"`
 	Memory    Memory   `yaml:"memory"`
 	API       API      `yaml:"api"`
+	Imports   Imports  `yaml:"imports"`
 	Log       Log      `yaml:"log"`
+}
+
+// Imports says what the node fetches when a user names it by URL. By default nothing.
+type Imports struct {
+	Allow    []string           `yaml:"allow"`    // origins: https://host[:port], https://*.domain
+	Networks []string           `yaml:"networks"` // private networks that these origins may lie in
+	CAFile   string             `yaml:"ca_file"`  // PEM; beside the system's authorities
+	MaxSize  Bytes              `yaml:"max_size"` // of one file, default 2 TiB
+	Accounts map[string]Account `yaml:"accounts"` // by the name of a storage account, as Azure's clients give it
+}
+
+// Account is what a storage account stands for: the URLs below a prefix, fetched with the credentials of an S3
+// bucket where they are given, else as they are.
+type Account struct {
+	URL string `yaml:"url"` // prefix of the URLs that belong to the account
+	S3  *S3    `yaml:"s3"`  // the bucket whose keys follow the prefix
 }
 
 // API is how clients see the node.
@@ -104,6 +123,9 @@ func Defaults() Options {
 // complete fills in what follows from other options.
 func (o *Options) complete() {
 	o.API.URL = strings.TrimRight(o.API.URL, "/")
+	if o.Imports.MaxSize == 0 {
+		o.Imports.MaxSize = 2 << 40
+	}
 	if o.Advertise == "" {
 		o.Advertise = o.Listen
 	}
@@ -181,6 +203,7 @@ func (o *Options) Validate() error {
 	if u, err := url.Parse(o.API.URL); o.API.URL != "" && (err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil) {
 		bad("api.url", "%q: must be an origin such as https://gallery.example.org", o.API.URL)
 	}
+	o.Imports.validate(bad)
 	names := map[string]bool{}
 	for i := range o.Stores {
 		field := fmt.Sprintf("stores[%d]", i)
@@ -191,6 +214,25 @@ func (o *Options) Validate() error {
 		o.Stores[i].validate(field, bad)
 	}
 	return errors.Join(errs...)
+}
+
+func (i *Imports) validate(bad func(string, string, ...any)) {
+	if err := (outgoing.Policy{Allow: i.Allow, Networks: i.Networks}).Validate(); err != nil {
+		bad("imports", "%v", err)
+	}
+	if i.MaxSize < 0 {
+		bad("imports.max_size", "%d: must not be negative", i.MaxSize)
+	}
+	for name, a := range i.Accounts {
+		field := "imports.accounts." + name
+		u, err := url.Parse(a.URL)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" {
+			bad(field+".url", "%q: must be a prefix of URLs such as https://images.example.org/golden/", a.URL)
+		}
+		if a.S3 != nil && (a.S3.Endpoint == "" || a.S3.Bucket == "") {
+			bad(field+".s3", "must name endpoint and bucket")
+		}
+	}
 }
 
 func (s *Store) validate(field string, bad func(string, string, ...any)) {

@@ -1,0 +1,130 @@
+package imports
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"loggia/api/authn"
+	"loggia/api/data"
+	"loggia/api/v1"
+	"loggia/blobstore"
+	"loggia/diskformat"
+	"loggia/gallery"
+	"loggia/internal/outgoing"
+	"loggia/transfer/chunk"
+	"loggia/transfer/manifest"
+	"loggia/transfer/publish"
+)
+
+// uploads is the space of names in which an upload's id follows from its import's: whoever goes on with an import goes on with its upload.
+var uploads = uuid.MustParse("0d5b6a3c-3c3b-4a53-8f1b-6a4d8b1f3f5e")
+
+// once tries to make the disk and returns the upload that has it.
+func (l *Loop) once(ctx context.Context, j job) (gallery.UploadID, error) {
+	// The right to read the source and to write the row was checked when the row was written; what is left is the node's own work.
+	ctx = authn.With(ctx, authn.Principal{Name: "import"})
+	id := gallery.UploadID(uuid.NewSHA1(uploads, []byte(j.imp.ID)).String())
+	if row := l.o.State().Upload(id); row != nil && row.State == gallery.UploadCompleted {
+		return id, nil
+	}
+	file, err := l.open(ctx, j)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	disk, err := l.disk(j, file)
+	if err != nil {
+		return "", err
+	}
+	defer disk.Close()
+	return id, l.publish(ctx, v1.UploadRequest{ID: string(id), Size: disk.Size(), Kind: string(j.content), Target: j.target}, disk)
+}
+
+func (l *Loop) open(ctx context.Context, j job) (File, error) {
+	if j.imp.Source != "" {
+		if l.o.Disk == nil {
+			return nil, unsupported("disks of another tenant cannot be copied yet")
+		}
+		return l.o.Disk(ctx, j.imp.Source)
+	}
+	return l.o.Fetch.Open(ctx, &j.imp, l.o.TempDir)
+}
+
+// disk is the guest bytes of a file: of a stored disk and of a blob they are its bytes as they are.
+func (l *Loop) disk(j job, f File) (diskformat.Disk, error) {
+	if j.content == gallery.ContentBlob || j.imp.Source != "" {
+		return diskformat.Blob(f)
+	}
+	return diskformat.New(f, diskformat.Options{Zstd: l.o.Zstd})
+}
+
+func (l *Loop) publish(ctx context.Context, r v1.UploadRequest, disk diskformat.Disk) error {
+	u, err := l.o.Uploads.Open(ctx, r)
+	if err != nil || u.State == string(gallery.UploadCompleted) {
+		return err
+	}
+	if u, err = l.o.Uploads.Take(ctx, r); err != nil || u.State == string(gallery.UploadCompleted) {
+		return err
+	}
+	res, err := publish.Run(ctx, remote{l.o.Uploads, r.ID}, disk, publish.Options{Pool: l.o.Pool, TempDir: l.o.TempDir, Workers: 2})
+	if err != nil {
+		return err
+	}
+	_, err = l.o.Uploads.Commit(ctx, r.ID, v1.UploadCommit{Root: res.Root.String()})
+	return err
+}
+
+// remote is an upload in this process.
+type remote struct {
+	u  data.Uploads
+	id string
+}
+
+// Known implements publish.Remote.
+func (r remote) Known(ctx context.Context, fn func(chunk.ID) error) error {
+	return r.u.Known(ctx, r.id, fn)
+}
+
+// Spans implements publish.Remote.
+func (r remote) Spans(ctx context.Context, fn func(manifest.SpanRef) error) error {
+	return r.u.Spans(ctx, r.id, fn)
+}
+
+// Send implements publish.Remote.
+func (r remote) Send(ctx context.Context, batch []byte) error {
+	return r.u.Batch(ctx, r.id, bytes.NewReader(batch))
+}
+
+// reasonOf says why an import failed, and whether trying again cannot help.
+func reasonOf(err error) (gallery.Reason, bool) {
+	for _, x := range []struct {
+		err    error
+		reason gallery.Reason
+		final  bool
+	}{
+		{outgoing.ErrForbidden, gallery.ReasonSourceForbidden, true}, {outgoing.ErrRefused, gallery.ReasonSourceForbidden, true},
+		{blobstore.ErrForbidden, gallery.ReasonSourceForbidden, true},
+		{outgoing.ErrInvalid, gallery.ReasonSourceInvalid, true}, {outgoing.ErrTooLarge, gallery.ReasonSourceInvalid, true},
+		{outgoing.ErrMissing, gallery.ReasonSourceMissing, true}, {blobstore.ErrNotFound, gallery.ReasonSourceMissing, true},
+		{diskformat.ErrEmpty, gallery.ReasonSourceInvalid, true}, {diskformat.ErrUnaligned, gallery.ReasonSourceInvalid, true},
+		{diskformat.ErrFormat, gallery.ReasonSourceInvalid, true}, {diskformat.ErrTruncated, gallery.ReasonSourceInvalid, true},
+		{diskformat.ErrInconsistent, gallery.ReasonSourceInvalid, true}, {diskformat.ErrExternal, gallery.ReasonSourceInvalid, true},
+		{diskformat.ErrEncrypted, gallery.ReasonSourceInvalid, true}, {diskformat.ErrUnsupported, gallery.ReasonSourceInvalid, true},
+		{diskformat.ErrTooLarge, gallery.ReasonSourceInvalid, true},
+		{gallery.ErrLimit, gallery.ReasonSourceInvalid, true},
+		{gallery.ErrVerification, gallery.ReasonVerification, false}, {blobstore.ErrFull, gallery.ReasonStoreFull, false},
+		{blobstore.ErrUnavailable, gallery.ReasonUnreachable, false}, {gallery.ErrUnavailable, gallery.ReasonStoreUnavailable, false},
+	} {
+		if errors.Is(err, x.err) {
+			return x.reason, x.final
+		}
+	}
+	return gallery.ReasonUnreachable, false
+}
+
+// unsupported is for what a fetcher cannot do.
+func unsupported(what string) error { return fmt.Errorf("%w: %s", outgoing.ErrForbidden, what) }
