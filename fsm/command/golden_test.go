@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"loggia/gallery"
 	"loggia/internal/digest"
 )
 
@@ -102,6 +103,32 @@ func golden(t *testing.T, d Def, version uint16) {
 	}
 	if diff := cmp.Diff(body, e.Body); diff != "" {
 		t.Errorf("decoded body differs (-want +got):\n%s", diff)
+	}
+}
+
+// TestGoldenOperation holds the bytes of a header that asks for an operation.
+func TestGoldenOperation(t *testing.T) {
+	var start gallery.OperationStart
+	n := 0
+	fill(reflect.ValueOf(&start).Elem(), &n, operationsSince)
+	raw, err := Marshal(&ExpireClaims{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Marshal(envelope{KindExpireClaims, 1, "request", "principal", time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), raw, &start})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := readGolden(t, filepath.Join("testdata", "000.header.operation.hex"), got)
+	if !bytes.Equal(got, want) {
+		t.Errorf("encoding changed:\n got %x\nwant %x", got, want)
+	}
+	e, err := Decode(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(&start, e.Operation); diff != "" {
+		t.Errorf("decoded operation differs (-want +got):\n%s", diff)
 	}
 }
 

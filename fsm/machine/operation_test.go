@@ -53,6 +53,21 @@ func TestOperationEndsWithItsEntry(t *testing.T) {
 	}
 }
 
+// TestBadOperation holds that the machine refuses what no proposer would encode.
+func TestBadOperation(t *testing.T) {
+	r := newRig(t)
+	r.found("a")
+	b, err := command.Marshal(map[int]any{1: command.KindExpireClaims, 2: 1, 5: r.now, 6: map[int]int{},
+		7: map[int]any{1: "x", 4: "a", 5: "create", 6: "/"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := r.m.View().Meta().Sum
+	if res := r.apply(b); res.Err == nil || res.Err.Kind != gallery.ErrInvalid || r.m.View().Meta().Sum != before {
+		t.Errorf("got %v", res.Err)
+	}
+}
+
 func TestVersionOperation(t *testing.T) {
 	r := newRig(t)
 	r.found("a", "b")
