@@ -56,3 +56,7 @@ func (n *Node) rotator() *tokens.Rotator {
 	}
 	return &tokens.Rotator{Watched: n.m.Watched, Propose: propose, Secret: n.id.Secret, Now: time.Now, Log: n.log.With("component", "keys")}
 }
+
+func (n *Node) newSigningKey() (gallery.SigningKey, error) {
+	return tokens.NewSigningKey(n.id.Secret, time.Now())
+}

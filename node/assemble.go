@@ -85,7 +85,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 
 	settled := reads.New(n.id.Node, n.raft, n.peers, time.Now)
 	who, rights, sts := n.access()
-	svc := service.New(service.Options{Allowed: rights.Allowed, Disk: rights.Disk, State: n.m.View, Log: n.reports, Settle: settled.Settle, Now: time.Now,
+	svc := service.New(service.Options{NewSigningKey: n.newSigningKey, Allowed: rights.Allowed, Disk: rights.Disk, State: n.m.View, Log: n.reports, Settle: settled.Settle, Now: time.Now,
 		Cluster: group{r: n.raft, gossip: n.gossip, ca: n.caHash()}})
 
 	ups := uploads.New(uploads.Options{Rights: rights, Self: n.id.Node, Region: n.id.Region, State: n.m.View, Reports: n.reports, Depot: store, Find: svc.Find,

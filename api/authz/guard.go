@@ -50,12 +50,23 @@ func (m *Mux) Handle(method, pattern string, h http.Handler, before ...func(http
 			m.g.refuse(w, r, err)
 			return
 		}
-		h.ServeHTTP(w, r)
+		still := func() error { return m.g.allowed(rule, r) }
+		h.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), stillKey{}, still)))
 	}))
 	for _, wrap := range before {
 		checked = wrap(checked)
 	}
 	m.mux.Handle(method+" "+pattern, checked)
+}
+
+type stillKey struct{}
+
+// Still checks once more what the route of the context needs: for answers that take long.
+func Still(ctx context.Context) error {
+	if still, ok := ctx.Value(stillKey{}).(func() error); ok {
+		return still()
+	}
+	return nil
 }
 
 // HandleFunc is Handle for a function.

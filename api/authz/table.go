@@ -136,6 +136,7 @@ var table = []Rule{
 
 	{"GET", "/v1/acl/me", "", self}, // about the caller alone
 	{"POST", "/v1/acl/bootstrap", "Loggia.Identity/bootstrap/action", root},
+	{"POST", "/v1/acl/keys/replace", "Loggia.Identity/keys/replace/action", root},
 	{"GET", principalsPath, principals + "/read", root},
 	{"POST", principalsPath, principals + "/write", root},
 	{"GET", principalPath, principals + "/read", root},

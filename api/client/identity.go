@@ -25,6 +25,11 @@ func (c *Client) Bootstrap(ctx context.Context, r v1.BootstrapRequest) (v1.Boots
 	return send[v1.Bootstrap](ctx, c, post, "/v1/acl/bootstrap", r)
 }
 
+// ReplaceKeys makes a new signing key and drops all others: every token that was issued ends.
+func (c *Client) ReplaceKeys(ctx context.Context) error {
+	return c.do(ctx, call{method: post, path: "/v1/acl/keys/replace", in: struct{}{}})
+}
+
 // Principals lists principals, of one kind where that is given.
 func (c *Client) Principals(ctx context.Context, kind string) (v1.List[v1.Principal], error) {
 	q := url.Values{}

@@ -13,6 +13,8 @@ import (
 type Identity interface {
 	Me(ctx context.Context) (v1.Identity, error)
 	Bootstrap(ctx context.Context, r v1.BootstrapRequest) (v1.Bootstrap, error)
+	// ReplaceKeys makes a new signing key and drops all others at once: every token that was issued ends.
+	ReplaceKeys(ctx context.Context) error
 
 	Principals(ctx context.Context, kind string) ([]v1.Principal, error)
 	// A principal is named by its object id, its client id or its user name.
@@ -51,6 +53,7 @@ func Login(s Identity) http.Handler {
 func (h *handler) acl() {
 	h.read("/v1/acl/me", func(_ http.ResponseWriter, r *http.Request) (any, error) { return h.s.Me(r.Context()) })
 	h.write("POST", "/v1/acl/bootstrap", body(h.s.Bootstrap))
+	h.write("POST", "/v1/acl/keys/replace", func(_ http.ResponseWriter, r *http.Request) (any, error) { return nil, h.s.ReplaceKeys(r.Context()) })
 	h.principals()
 	h.read("/v1/acl/issuers", func(_ http.ResponseWriter, r *http.Request) (any, error) {
 		all, err := h.s.Issuers(r.Context())

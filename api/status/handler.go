@@ -85,6 +85,9 @@ func (h *handler) events(w http.ResponseWriter, r *http.Request) {
 	out := http.NewResponseController(w)
 	begun := false
 	err := h.s.Follow(r.Context(), r.URL.Query().Get("version"), func(e v1.Event) error {
+		if err := authz.Still(r.Context()); err != nil {
+			return err
+		}
 		if !begun {
 			begun = true
 			w.Header().Set("Content-Type", "text/event-stream")

@@ -17,6 +17,7 @@
 //	GET    /v1/login[?issuer=NAME]                     List[LoginIssuer]; needs no token
 //	GET    /v1/acl/me                                  Identity
 //	POST   /v1/acl/bootstrap                           BootstrapRequest -> Bootstrap, once
+//	POST   /v1/acl/keys/replace                        new signing keys: every token that was issued ends
 //	GET    /v1/acl/principals[?kind=]; POST            List[Principal]; PrincipalRequest -> Principal
 //	GET|PATCH|DELETE /v1/acl/principals/{p}            Principal; PrincipalPatch
 //	POST   /v1/acl/principals/{p}/secrets              SecretRequest -> Secret

@@ -17,7 +17,16 @@ import (
 
 func (c *cli) aclCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "acl", Short: "Who may do what: principals, groups, roles, issuers"}
-	cmd.AddCommand(c.bootstrapCommand(), c.principalCommand(), c.groupCommand(), c.roleCommand(), c.issuerCommand())
+	cmd.AddCommand(c.bootstrapCommand(), c.principalCommand(), c.groupCommand(), c.roleCommand(), c.issuerCommand(), c.keysCommand())
+	return cmd
+}
+
+func (c *cli) keysCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "keys", Short: "The keys that sign access tokens"}
+	cmd.AddCommand(&cobra.Command{Use: "replace", Short: "Replace all signing keys at once, as after a theft", Args: cobra.NoArgs,
+		Long: `Make a new signing key and drop all others at once: every token that was issued ends, and everybody
+logs in again. Keys turn by themselves every 30 days without that.`,
+		RunE: c.call(func(cmd *cobra.Command, cl *client.Client, _ []string) error { return cl.ReplaceKeys(cmd.Context()) })})
 	return cmd
 }
 

@@ -69,6 +69,9 @@ func (r *rows) GroupsOf(p *gallery.Principal, also ...gallery.PrincipalID) []gal
 	}
 	return out
 }
+func (r *rows) AccessToken(id gallery.TokenID) *gallery.AccessToken {
+	return first(r.tokens, func(t *gallery.AccessToken) bool { return t.ID == id })
+}
 func (r *rows) AccessTokenByHash(h digest.Digest) *gallery.AccessToken {
 	return first(r.tokens, func(t *gallery.AccessToken) bool { return t.Hash == h })
 }
@@ -354,5 +357,44 @@ func TestRightsOnWhatABodyNames(t *testing.T) {
 	}
 	if _, _, err := rights.Upload(theirs, "", "u"); !errors.Is(err, gallery.ErrForbidden) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestRightsEndWhileAnAnswerTakesLong asks again with the principal of a request that began before.
+func TestRightsEndWhileAnAnswerTakesLong(t *testing.T) {
+	scope := "/subscriptions/" + string(subA)
+	for _, tc := range []struct {
+		name string
+		end  func(*rows, *Access)
+	}{
+		{"disabled", func(r *rows, _ *Access) { r.principals[0].Disabled = true }},
+		{"deleted", func(r *rows, _ *Access) { r.principals = r.principals[1:] }},
+		{"expired", func(_ *rows, a *Access) { a.o.Now = func() time.Time { return now.Add(2 * time.Hour) } }},
+		{"role taken away", func(r *rows, _ *Access) { r.assignments = nil }},
+	} {
+		r := people().assign(tenantA, alice, reader, scope)
+		a := with(r)
+		p, err := a.Verify(t.Context(), "x.y.alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx := authn.With(t.Context(), p)
+		if err := a.Check(ctx, read, scope); err != nil {
+			t.Fatalf("%s: before: %v", tc.name, err)
+		}
+		if tc.end(r, a); a.Check(ctx, read, scope) == nil {
+			t.Errorf("%s: it may still", tc.name)
+		}
+	}
+	text, hash := authn.NewToken("t1")
+	r := people()
+	r.tokens = []*gallery.AccessToken{{ID: "t1", Hash: hash, Principal: "admin"}}
+	a := with(r)
+	p, err := a.Verify(t.Context(), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.tokens = nil; a.Check(authn.With(t.Context(), p), read, scope) == nil {
+		t.Error("a revoked token of the operator may still")
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"loggia/api/authn"
 	"loggia/gallery"
 	"loggia/gallery/rbac"
+	"loggia/node/tokens"
 )
 
 // Check returns nil when the caller of the context may do action at scope, a canonical id. Its error is of the kind
@@ -18,15 +19,32 @@ func (a *Access) Check(ctx context.Context, action, scope string) error {
 	case !ok:
 		return refused("nobody asks")
 	case p.Operator():
-		return nil
+		return a.still(a.o.State(), p)
 	}
 	v := a.o.State()
+	if err := a.still(v, p); err != nil {
+		return err
+	}
 	d := rbac.Evaluate(assignments(v, p, tenantOf(v, scope)), action, false, scope)
 	a.o.Log.Debug("access", "allowed", d.Allowed, "principal", p.ID, "action", action, "scope", scope, "why", d.Reason())
 	if d.Allowed {
 		return nil
 	}
 	return Forbidden(p, action, fmt.Sprintf("over scope '%s' or the scope is invalid", scope))
+}
+
+// still says whether what the caller showed when its request began is good at this moment: an answer may take long.
+func (a *Access) still(v View, p authn.Principal) error {
+	if p.Token != "" && v.AccessToken(p.Token) == nil {
+		return refused("the access token is not known here")
+	}
+	if !p.Until.IsZero() && a.o.Now().After(p.Until.Add(tokens.Skew)) {
+		return refused("the access token has expired")
+	}
+	if row := v.Principal(p.ID); !p.Operator() && (row == nil || row.Disabled) {
+		return errGone
+	}
+	return nil
 }
 
 // Forbidden is the refusal in Azure's words; where says at what.

@@ -14,6 +14,7 @@ import (
 // View is the state as access reads it; rows that are not there are nil.
 type View interface {
 	tokens.View
+	AccessToken(id gallery.TokenID) *gallery.AccessToken
 	AccessTokenByHash(hash digest.Digest) *gallery.AccessToken
 	Principal(id gallery.PrincipalID) *gallery.Principal
 	Subscription(id gallery.SubscriptionID) *gallery.Subscription

@@ -344,6 +344,27 @@ func (s *Service) Bootstrap(ctx context.Context, r v1.BootstrapRequest) (v1.Boot
 	return v1.Bootstrap{Tenant: string(c.Tenant), Subscription: string(c.Subscription), ID: string(p.ID), ClientID: string(p.AppID), ClientSecret: text}, nil
 }
 
+// ReplaceKeys implements manage.Identity. The commands have no request id of their own: done twice, it is done again.
+func (s *Service) ReplaceKeys(ctx context.Context) error {
+	c := CallerOf(ctx)
+	c.RequestID = ""
+	ctx = WithCaller(ctx, c)
+	old := s.o.State().SigningKeys()
+	k, err := s.o.NewSigningKey()
+	if err != nil {
+		return err
+	}
+	if _, err := s.propose(ctx, &command.SigningKeyPut{Key: k}); err != nil {
+		return err
+	}
+	for _, row := range old {
+		if _, err := s.propose(ctx, &command.SigningKeyDelete{ID: row.ID, Force: true}); err != nil && !errors.Is(err, gallery.ErrNotFound) {
+			return err
+		}
+	}
+	return nil
+}
+
 // awaitKey waits a while until logins work: the leader makes the first signing key right after the cluster was founded.
 func (s *Service) awaitKey(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, keyPatience)

@@ -43,6 +43,8 @@ type Options struct {
 	Log     Log
 	Cluster Cluster
 	Settle  func(ctx context.Context, consistency string) (time.Duration, bool, error)
+	// NewSigningKey makes a key that signs from now on.
+	NewSigningKey func() (gallery.SigningKey, error)
 	// Allowed says whether the caller of a context may do action at scope; named is what the caller called it.
 	Allowed func(ctx context.Context, action, scope, named string) error
 	// Disk says whether the caller of a context may make something of a disk that it names.

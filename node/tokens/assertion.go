@@ -62,8 +62,8 @@ func (s *Service) assertion(_ View, p *gallery.Principal, g sts.Grant) error {
 	if err := c.timely(now); err != nil {
 		return err
 	}
-	until := c.Expires.time().Add(skew)
-	if until.After(now.Add(assertionLife + 2*skew)) {
+	until := c.Expires.time().Add(Skew)
+	if until.After(now.Add(assertionLife + 2*Skew)) {
 		return refused("exp is further ahead than %s", assertionLife)
 	}
 	switch first, full := s.used.first(id+"\x00"+c.ID, until, now); {

@@ -15,10 +15,12 @@ import (
 
 // The bounds of a token that is looked at.
 const (
-	maxToken  = 8 << 10         // bytes, before anything is parsed
-	maxClaims = 6 << 10         // bytes of its payload
-	skew      = 2 * time.Minute // how far clocks may be apart
+	maxToken  = 8 << 10 // bytes, before anything is parsed
+	maxClaims = 6 << 10 // bytes of its payload
 )
+
+// Skew is how far clocks may be apart.
+const Skew = 2 * time.Minute
 
 // The algorithms that are taken from others. Ours is RS256 alone.
 var (
@@ -122,11 +124,11 @@ func (c *claims) timely(now time.Time) error {
 	switch {
 	case c.Expires == nil:
 		return refused("it never expires")
-	case !now.Before(c.Expires.time().Add(skew)):
+	case !now.Before(c.Expires.time().Add(Skew)):
 		return errExpired
-	case c.NotBefore != nil && now.Add(skew).Before(c.NotBefore.time()):
+	case c.NotBefore != nil && now.Add(Skew).Before(c.NotBefore.time()):
 		return refused("it is not good yet")
-	case c.Issued != nil && now.Add(skew).Before(c.Issued.time()):
+	case c.Issued != nil && now.Add(Skew).Before(c.Issued.time()):
 		return refused("it was issued in the future")
 	}
 	return nil

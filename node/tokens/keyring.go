@@ -24,7 +24,7 @@ const keyBits = 2048
 const (
 	keyAhead = 24 * time.Hour
 	keyLife  = 30 * 24 * time.Hour
-	keyAfter = TokenLife + 2*skew
+	keyAfter = TokenLife + 2*Skew
 )
 
 // NewSigningKey makes a key that signs from the time given on.
@@ -132,7 +132,7 @@ func (k *keyring) forget(rows []*gallery.SigningKey) {
 func current(rows []*gallery.SigningKey, now time.Time) *gallery.SigningKey {
 	var best *gallery.SigningKey
 	for _, r := range rows {
-		if r.NotBefore.After(now.Add(skew)) {
+		if r.NotBefore.After(now.Add(Skew)) {
 			continue
 		}
 		if best == nil || r.NotBefore.After(best.NotBefore) || r.NotBefore.Equal(best.NotBefore) && r.ID > best.ID {
@@ -163,7 +163,7 @@ func Rotation(rows []*gallery.SigningKey, now time.Time) (from time.Time, add bo
 // ahead says whether a key waits for its time.
 func ahead(rows []*gallery.SigningKey, now time.Time) bool {
 	for _, r := range rows {
-		if r.NotBefore.After(now.Add(skew)) {
+		if r.NotBefore.After(now.Add(Skew)) {
 			return true
 		}
 	}

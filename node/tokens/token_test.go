@@ -216,7 +216,7 @@ func TestRotation(t *testing.T) {
 	for now := start; now.Before(start.Add(180 * 24 * time.Hour)); now = now.Add(time.Hour) {
 		from, add, drop := Rotation(keys, now)
 		for _, id := range drop {
-			if last := lastSigned[id]; now.Before(last.Add(TokenLife + skew)) {
+			if last := lastSigned[id]; now.Before(last.Add(TokenLife + Skew)) {
 				t.Fatalf("at %s: key %s goes, but signed a token at %s", now, id, last)
 			}
 			keep := keys[:0:0]
@@ -237,7 +237,7 @@ func TestRotation(t *testing.T) {
 		if signs == nil {
 			t.Fatalf("at %s: no key signs", now)
 		}
-		if _, begun := lastSigned[signs.ID]; !begun && n > 1 && now.Sub(published[signs.ID]) < keyAhead-skew {
+		if _, begun := lastSigned[signs.ID]; !begun && n > 1 && now.Sub(published[signs.ID]) < keyAhead-Skew {
 			t.Errorf("at %s: key %s signs %s after it was published", now, signs.ID, now.Sub(published[signs.ID]))
 		}
 		lastSigned[signs.ID] = now

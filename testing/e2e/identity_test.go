@@ -83,6 +83,14 @@ func TestIdentity(t *testing.T) {
 	t.Run("bootstrap is once", func(t *testing.T) { c.fails(t, 5, nil, "acl", "bootstrap") })
 	t.Run("a program's roles", func(t *testing.T) { roles(t, c, owner) })
 	t.Run("tokens of principals", func(t *testing.T) { ownedTokens(t, c, owner) })
+	t.Run("stolen keys", func(t *testing.T) {
+		owner.ok(t, "whoami")
+		c.ok(t, "acl", "keys", "replace")
+		c.gone(t, owner, "whoami")
+		if a := c.client(t, "b", id, secret); a.status != 200 {
+			t.Errorf("after the keys were replaced: %+v", a)
+		}
+	})
 }
 
 // documents are what clients read before they have a token.
