@@ -246,3 +246,56 @@ func TestLoginsAreKeptPrivate(t *testing.T) {
 	write(0o600, `nonsense`)
 	u.fails(t, 1, []string{"logins.json"}, "whoami")
 }
+
+// TestLoginsWithoutALeader leaves one region of three: programs log in there and read what their roles let them, and what
+// was taken away before stays taken away.
+func TestLoginsWithoutALeader(t *testing.T) {
+	t.Parallel()
+	s := federate(t, []string{"a", "b", "c"}, nil)
+	disk := image(t, filepath.Join(t.TempDir(), "disk"), 4, seed(t))
+	s.ok(t, "publish", disk, "g/i/1.0.0", "--regions", "a,c")
+	boot := read[v1.Bootstrap](t, s.user, "acl", "bootstrap")
+	if boot.ClientID == "" || boot.ClientSecret == "" || boot.Tenant == "" || boot.Subscription == "" {
+		t.Fatalf("bootstrap: %+v", boot)
+	}
+	s.fails(t, 5, nil, "acl", "bootstrap")
+	reader := read[program](t, s.user, "acl", "principal", "create", "reader")
+	s.ok(t, "acl", "role", "assign", "Reader", reader.ID)
+	gone := read[program](t, s.user, "acl", "principal", "create", "gone")
+	s.ok(t, "acl", "principal", "disable", gone.ID)
+	before := s.client(t, "c", reader.ClientID, reader.ClientSecret)
+	eventually(t, "region c to hear of it", func() error {
+		if a := s.client(t, "c", gone.ClientID, gone.ClientSecret); a.status != 401 {
+			return errors.New("it logs in")
+		}
+		return nil
+	})
+
+	s.daemons["a"].kill(t)
+	s.daemons["b"].kill(t)
+	eventually(t, "region c to see that nobody leads", func() error {
+		if st := read[v1.Status](t, s.at("c"), "status"); st.Leader != "" {
+			return errors.New("a leader is known")
+		}
+		return nil
+	})
+	for name, a := range map[string]granted{"reader": s.client(t, "c", reader.ClientID, reader.ClientSecret), "reader's earlier token": before, "owner": s.client(t, "c", boot.ClientID, boot.ClientSecret)} {
+		if a.status != 200 {
+			t.Fatalf("%s: %+v", name, a)
+		}
+		u := s.at("c").with("LOGGIA_TOKEN=" + a.Token)
+		out := filepath.Join(t.TempDir(), "out")
+		u.ok(t, "pull", "g/i/1.0.0", "-o", out)
+		same(t, out, disk)
+	}
+	if a := s.client(t, "c", gone.ClientID, gone.ClientSecret); a.status != 401 {
+		t.Errorf("a disabled program: %d", a.status)
+	}
+	s.at("c").with("LOGGIA_TOKEN="+before.Token).fails(t, 7, nil, "gallery", "delete", "g") // what it may is for the leader to say
+	for _, region := range []string{"a", "b"} {
+		s.begin(region)
+		s.ready(t, region)
+	}
+	s.at("b").with("LOGGIA_TOKEN="+before.Token).fails(t, 4, nil, "gallery", "delete", "g")
+	s.at("b").with("LOGGIA_TOKEN="+before.Token).ok(t, "gallery", "show", "g")
+}
