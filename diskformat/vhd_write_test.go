@@ -1,0 +1,54 @@
+package diskformat
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// TestFixedVHD: qemu-img and our own reader find the same bytes in what we show as a VHD.
+func TestFixedVHD(t *testing.T) {
+	rnd := seeded(t)
+	for _, size := range []int64{512, 1 << 20, 4<<20 + 512, 136 << 20} {
+		dir := t.TempDir()
+		raw, vhd, back := filepath.Join(dir, "raw"), filepath.Join(dir, "image.vhd"), filepath.Join(dir, "back")
+		want := writeRaw(t, rnd, raw, size)
+		v, err := NewFixedVHD(bytes.NewReader(want), size, [16]byte{1, 2, 3}, time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := io.ReadAll(io.NewSectionReader(v, 0, v.Size()))
+		if err != nil || int64(len(all)) != size+SectorSize {
+			t.Fatalf("%d bytes: read %d, %v", size, len(all), err)
+		}
+		if err := os.WriteFile(vhd, all, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, err := Open(vhd, Options{Format: VHD})
+		if err != nil {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		if d.Size() != size {
+			t.Errorf("our reader sees %d bytes, want %d", d.Size(), size)
+		}
+		d.Close()
+		qemuImg(t, "convert", "-f", "vpc", "-O", "raw", vhd, back)
+		got, err := os.ReadFile(back)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("qemu-img reads %d bytes that differ from the %d", len(got), len(want))
+		}
+		odd := make([]byte, 1000)
+		if n, err := v.ReadAt(odd, size-100); err != nil && err != io.EOF || n != 612 || !bytes.Equal(odd[:100], want[size-100:]) {
+			t.Errorf("a read over the border: %d, %v", n, err)
+		}
+	}
+	if _, err := NewFixedVHD(nil, 513, [16]byte{}, time.Time{}); err == nil {
+		t.Error("an odd size was taken")
+	}
+}
