@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"loggia/api/azure"
+	"loggia/api/links"
 	"loggia/api/peer"
 	"loggia/blobstore"
 	"loggia/blobstore/metrics"
@@ -109,6 +110,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	n.life.after("imports", func(context.Context) error { return web.Close() })
 	importing := imports.New(imports.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View,
 		Alive: func(id gallery.NodeID) bool { return n.gossip.State(string(id)) != "dead" }, Uploads: ups, Reports: n.reports, Fetch: web,
+		Disk: func(ctx context.Context, id gallery.DiskID) (imports.File, error) { return reader.Disk(ctx, id) },
 		Pool: buffer.New(importBuffers), Zstd: mem.dec, TempDir: n.dir.Temp(), Now: time.Now, Log: n.log.With("component", "imports")})
 	n.serving, n.caughtUp = keeper.Faults, settled.CaughtUp
 	n.reg.MustRegister(&gauges{view: n.m.View, leading: n.raft.IsLeader, caughtUp: settled.CaughtUp, region: n.id.Region, live: registry, uploads: ups.Active})
@@ -117,8 +119,13 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 
 	door := &joining.Door{Propose: n.reports.Propose, Authority: n.cred.Authority, Identity: n.id, Now: time.Now, Log: n.log,
 		Seat: func(id gallery.TokenID) gallery.Seat { return seatOf(n.m.View(), id) }}
-	resources := arm.New(arm.Options{State: n.m.View, Log: n.reports, Settle: settled.Settle, Now: time.Now})
-	n.front = front.New(front.Options{Azure: azure.Options{Service: resources, Access: who, Verifier: who, Now: time.Now}, URL: n.opts.API.URL, Self: n.id.Node, Region: n.id.Region, Leader: n.raft, Peers: n.peers, Service: svc, Access: who, Names: rights.Names, Tokens: sts, Own: n.ownOrigin, CaughtUp: settled.CaughtUp, Status: board,
+	signer, err := links.NewSigner(n.id.Secret)
+	if err != nil {
+		return err
+	}
+	shown := links.Handler(signer, reading.Links{Reader: reader, Now: time.Now}, time.Now, n.log.With("component", "links"))
+	resources := arm.New(arm.Options{State: n.m.View, Log: n.reports, Settle: settled.Settle, Link: signer.Sign, Now: time.Now})
+	n.front = front.New(front.Options{Links: shown, Azure: azure.Options{Service: resources, Access: who, Verifier: who, Now: time.Now}, URL: n.opts.API.URL, Self: n.id.Node, Region: n.id.Region, Leader: n.raft, Peers: n.peers, Service: svc, Access: who, Names: rights.Names, Tokens: sts, Own: n.ownOrigin, CaughtUp: settled.CaughtUp, Status: board,
 		Uploads: ups, Disks: reader, Metrics: promhttp.HandlerFor(n.reg, promhttp.HandlerOpts{}), Join: door, Log: n.log.With("component", "api")})
 	n.serve(peer.Handler(&peerService{n: n, reader: reader, live: registry}, peerOf, n.log.With("component", "peers")))
 

@@ -20,7 +20,7 @@ type Options struct {
 	Log    service.Log
 	Settle func(ctx context.Context, consistency string) (time.Duration, bool, error)
 	// Link signs a link to the disk of a snapshot and returns its path.
-	Link func(ref gallery.SnapshotRef, access gallery.Access) (string, error)
+	Link func(ref gallery.SnapshotRef, access gallery.Access) string
 	Now  func() time.Time
 }
 

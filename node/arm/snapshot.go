@@ -68,7 +68,7 @@ func (s *Service) GrantAccess(ctx context.Context, ref gallery.SnapshotRef, life
 	}
 	for _, a := range row.Access {
 		if a.ID == id {
-			return s.o.Link(row.Ref, a)
+			return s.o.Link(row.Ref, a), nil
 		}
 	}
 	return "", missing("access " + string(id))

@@ -16,6 +16,7 @@ import (
 	"loggia/api/authz"
 	"loggia/api/azure"
 	"loggia/api/data"
+	"loggia/api/links"
 	"loggia/api/manage"
 	"loggia/api/peer"
 	"loggia/api/respond"
@@ -62,6 +63,7 @@ type Options struct {
 	Status   status.Service
 	Uploads  data.Uploads
 	Disks    data.Disks
+	Links    http.Handler  // GET and HEAD below links.Path: the link is the right
 	Azure    azure.Options // of Resource Manager; what is the front's own is filled in here
 	Metrics  http.Handler
 	Join     http.Handler // POST /v1/join: guarded by its own token
@@ -97,6 +99,7 @@ func New(o Options) *Front {
 	outer.Handle("GET /livez", health)
 	outer.Handle("GET /readyz", health)
 	outer.Handle("POST /v1/join", f.forward(o.Join))
+	outer.Handle(links.Path, f.current(o.Links))
 	outer.Handle("GET /v1/login", f.current(manage.Login(o.Service)))
 	outer.Handle("/", f.current(guarded))
 	f.clients = f.dispatch(outer)

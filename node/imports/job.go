@@ -46,9 +46,6 @@ func (l *Loop) once(ctx context.Context, j job) (gallery.UploadID, error) {
 
 func (l *Loop) open(ctx context.Context, j job) (File, error) {
 	if j.imp.Source != "" {
-		if l.o.Disk == nil {
-			return nil, unsupported("disks of another tenant cannot be copied yet")
-		}
 		return l.o.Disk(ctx, j.imp.Source)
 	}
 	return l.o.Fetch.Open(ctx, &j.imp, l.o.TempDir)
