@@ -123,7 +123,7 @@ def version():
     v = az(f"sig image-version show -g {RG} -r {GAL} -i debian -e 1.0.0 --expand ReplicationStatus")
     assert v["provisioningState"] == "Succeeded" and v["replicationStatus"]["aggregatedState"] == "Completed", v
     at = id_of("/images/debian/versions/1.0.0")
-    az(f"rest --method patch --url '{BASE}{at}?api-version={NEWEST}' --body '{{\"properties\":{{\"safetyProfile\":{{\"blockDeletionBeforeEndOfLife\":true}},\"publishingProfile\":{{\"targetRegions\":[{{\"name\":\"{A}\",\"regionalReplicaCount\":2,\"additionalReplicaSets\":[{{\"regionalReplicaCount\":1}}]}},{{\"name\":\"{B}\"}}]}}}}}}'")
+    az(f"rest --method patch --url '{BASE}{at}?api-version={NEWEST}' --body '{{\"properties\":{{\"safetyProfile\":{{\"blockDeletionBeforeEndOfLife\":true}},\"publishingProfile\":{{\"endOfLifeDate\":\"2099-01-01\",\"targetRegions\":[{{\"name\":\"{A}\",\"regionalReplicaCount\":2,\"additionalReplicaSets\":[{{\"regionalReplicaCount\":1}}]}},{{\"name\":\"{B}\"}}]}}}}}}'")
     unchanged(at, f"sig image-version update -g {RG} -r {GAL} -i debian -e 1.0.0 --set publishingProfile.excludeFromLatest=true", "properties.publishingProfile.excludeFromLatest")
     unchanged(at, f"sig image-version update -g {RG} -r {GAL} -i debian -e 1.0.0 --add publishingProfile.targetRegions name={C}", "properties.publishingProfile.targetRegions")
     assert len(rest(at)["properties"]["publishingProfile"]["targetRegions"]) == 3
@@ -135,9 +135,10 @@ def version():
 
 def application():
     az(f"sig gallery-application create -g {RG} -r {GAL} -n agent --os-type Linux -l {A}")
+    unchanged(id_of("/applications/agent"), f"sig gallery-application update -g {RG} -r {GAL} -n agent -l {A} --description d", "properties.description")
     az(f"sig gallery-application version create -g {RG} -r {GAL} --application-name agent -n 1.0.0 -l {A} --package-file-link {E['STORY_PACKAGE']} --install-command i --remove-command r")
     at = id_of("/applications/agent/versions/1.0.0")
-    unchanged(at, f"sig gallery-application version update -g {RG} -r {GAL} --application-name agent -n 1.0.0 --set publishingProfile.excludeFromLatest=true", "properties.publishingProfile.excludeFromLatest")
+    unchanged(at, f"sig gallery-application version update -g {RG} -r {GAL} --application-name agent -n 1.0.0 -l {A} --package-file-link {E['STORY_PACKAGE']} --exclude-from true", "properties.publishingProfile.excludeFromLatest")
     az(f"sig gallery-application version delete -g {RG} -r {GAL} --application-name agent -n 1.0.0 -y")
     az(f"sig gallery-application delete -g {RG} -r {GAL} -n agent -y")
 
@@ -166,7 +167,7 @@ def right():
     az(f"sig image-definition delete -g {RG} -r {GAL} -i debian")
     az(f"sig delete -g {RG} -r {GAL}")
     az(f"snapshot delete -g {RG} -n snap2")
-    refused("ResourceNotFound", f"sig show -g {RG} -r {GAL}")
+    refused(": 3 ", f"sig show -g {RG} -r {GAL}")  # what az exits with for ResourceNotFound
     az(f"group delete -n {RG} -y")
     assert az(f"group exists -n {RG}") is False
 
