@@ -15,8 +15,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"loggia/api/v1"
 )
 
 // armVersion is the api-version of the newest clients.
@@ -66,11 +64,6 @@ func newARM(t *testing.T, c *cluster, region string) *arm {
 	a := &arm{t: t, c: c, base: c.address(region), http: &http.Client{Timeout: patience,
 		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("a redirect") }}}
-	if c.vars["LOGGIA_CLIENT_ID"] == "" { // XXX
-		a.token = c.vars["LOGGIA_TOKEN"]
-		c.vars["LOGGIA_SUBSCRIPTION"] = read[v1.Status](t, c.user, "status").Subscription
-		return a
-	}
 	a.token = a.login(c.vars["LOGGIA_CLIENT_ID"], c.vars["LOGGIA_CLIENT_SECRET"])
 	return a
 }

@@ -181,6 +181,7 @@ func (s *stage) cutOff(t *testing.T) {
 	s.at(other).ok(t, "pull", "gal_keep/debian/2.0.0", "-o", out)
 	same(t, s.disk, out)
 	s.begin(gone)
+	defer s.ready(t, gone)
 	if state, err := wait(); err != nil || state != "Succeeded" {
 		t.Errorf("the poller ended with %q, %v", state, err)
 	}
@@ -202,6 +203,7 @@ func (s *stage) lostLeader(t *testing.T) {
 		return nil
 	})
 	s.begin(leader)
+	defer s.ready(t, leader)
 	if state, err := wait(); err != nil || state != "Succeeded" {
 		t.Errorf("the poller ended with %q, %v", state, err)
 	}
