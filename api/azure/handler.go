@@ -2,6 +2,7 @@ package azure
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"strconv"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/uuid"
 
 	"loggia/api/authn"
+	"loggia/api/azure/armid"
 	"loggia/api/azure/fault"
 	"loggia/api/v1"
 	"loggia/gallery"
@@ -42,13 +44,10 @@ func Handler(o Options) http.Handler {
 	return h
 }
 
-// Owns says whether a path belongs to Resource Manager's routes.
-func Owns(path string) bool {
-	segments, err := splitPath(path)
-	if err != nil || len(segments) == 0 {
-		return false
-	}
-	switch strings.ToLower(segments[0]) {
+// Owns says whether a path, as it came, belongs to Resource Manager's routes. Whole scopes come percent-encoded, too.
+func Owns(escaped string) bool {
+	first, _, _ := strings.Cut(strings.TrimLeft(strings.ReplaceAll(strings.ToLower(escaped), "%2f", "/"), "/"), "/")
+	switch first {
 	case "subscriptions", "providers", "tenants":
 		return true
 	}
@@ -79,11 +78,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // prepare finds the route and reads what every request carries.
 func (h *handler) prepare(req *request) (*route, error) {
-	segments, err := splitPath(req.URL.EscapedPath())
+	id, err := armid.Parse(req.URL.EscapedPath())
+	if errors.Is(err, gallery.ErrNotFound) {
+		return nil, fault.New(fault.NotFound, "Nothing is served at the path %s.", req.URL.Path)
+	}
 	if err != nil {
 		return nil, err
 	}
-	m := h.router.find(segments)
+	m := h.router.find(id)
 	if m.routes == nil {
 		return nil, fault.New(fault.NotFound, "Nothing is served at the path %s.", req.URL.Path)
 	}
@@ -92,7 +94,7 @@ func (h *handler) prepare(req *request) (*route, error) {
 		req.w.Header().Set("Allow", m.methods())
 		return nil, fault.New(fault.MethodNotAllowed, "The path does not answer to %s, only to %s.", req.Method, m.methods())
 	}
-	req.match = m
+	req.match, req.id = m, id
 	if req.version, err = apiVersion(req.URL.Query()); err != nil {
 		return nil, err
 	}

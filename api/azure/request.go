@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"loggia/api/azure/armid"
 	"loggia/api/azure/fault"
 	"loggia/api/azure/schema"
 	"loggia/gallery"
@@ -16,39 +17,19 @@ import (
 type request struct {
 	*http.Request
 	match
+	id      armid.ID
 	w       http.ResponseWriter
 	h       *handler
 	version schema.Version
 }
 
-// resource is the canonical id that the path names; of a list, that of its parent.
+// resource is the canonical id at which rights are asked for: that of the path, of a list or an action that of its parent, of an
+// extension its scope.
 func (r *request) resource() string {
 	if r.scope != "" {
 		return r.scope
 	}
-	return parentOfList(r.path)
-}
-
-// parentOfList cuts the last type off a path that ends in one: ".../galleries/g/images" becomes ".../galleries/g",
-// and "/subscriptions/s/providers/Microsoft.Compute/galleries" "/subscriptions/s".
-func parentOfList(path string) string {
-	segments := strings.Split(strings.Trim(path, "/"), "/")
-	at := 0
-	if i := slices.Index(segments, "providers"); i >= 0 {
-		at = i + 2 // types and names alternate behind the namespace
-		if len(segments) <= at {
-			return "/" + strings.Join(segments[:i], "/")
-		}
-		if (len(segments)-at)%2 == 1 {
-			segments = segments[:len(segments)-1]
-		}
-		if len(segments) == at {
-			segments = segments[:i]
-		}
-	} else if len(segments)%2 == 1 {
-		segments = segments[:len(segments)-1]
-	}
-	return "/" + strings.Join(segments, "/")
+	return r.id.Resource().String()
 }
 
 func (r *request) sub() gallery.SubscriptionID {
@@ -154,27 +135,9 @@ func (r *request) explain(err error) error {
 
 // notFound is Azure's sentence for a resource that is not there.
 func (r *request) notFound() *fault.Fault {
-	kind, name := typeAndName(r.path)
+	kind, name := r.id.Type(), strings.Join(r.id.Names(), "/")
 	if group, ok := r.vars["group"]; ok {
 		return fault.New(fault.ResourceNotFound, "The Resource '%s/%s' under resource group '%s' was not found.", kind, name, group)
 	}
 	return fault.New(fault.ResourceNotFound, "The Resource '%s/%s' was not found.", kind, name)
-}
-
-// typeAndName splits an id behind its namespace: "Microsoft.Compute/galleries/images", "g/i".
-func typeAndName(path string) (kind, name string) {
-	segments := strings.Split(strings.Trim(path, "/"), "/")
-	at := slices.Index(segments, "providers")
-	if at < 0 || at+1 >= len(segments) {
-		return "Microsoft.Resources/resourceGroups", segments[len(segments)-1]
-	}
-	types, names := []string{segments[at+1]}, []string{}
-	for i, s := range segments[at+2:] {
-		if i%2 == 0 {
-			types = append(types, s)
-		} else {
-			names = append(names, s)
-		}
-	}
-	return strings.Join(types, "/"), strings.Join(names, "/")
 }

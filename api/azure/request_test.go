@@ -7,55 +7,31 @@ import (
 	"strings"
 	"testing"
 
+	"loggia/api/azure/armid"
 	"loggia/api/azure/fault"
 )
 
-func TestSplitPath(t *testing.T) {
-	for _, test := range []struct{ raw, want string }{
-		{"/subscriptions/s/resourceGroups/rg", "subscriptions|s|resourceGroups|rg"},
-		{"//subscriptions//s/", "subscriptions|s"},
-		{"/%2Fsubscriptions%2Fs%2FresourceGroups%2Frg/providers/Microsoft.Authorization/locks/l", "subscriptions|s|resourceGroups|rg|providers|Microsoft.Authorization|locks|l"},
-		{"/a%20b/c", "a b|c"},
-		{"/", ""},
-	} {
-		got, err := splitPath(test.raw)
-		if err != nil || strings.Join(got, "|") != test.want {
-			t.Errorf("%s: got %q, %v; want %q", test.raw, got, err, test.want)
-		}
-	}
-	for _, bad := range []string{"/a/../b", "/a/%2e%2e/b", "/a/./b", "/a%00b", "/a%", "/a%5Cb", "/" + strings.Repeat("a", maxPath), strings.Repeat("/a", maxSegments+1), "/a%0d%0ab"} {
-		if got, err := splitPath(bad); err == nil {
-			t.Errorf("%.40s: got %q", bad, got)
-		}
-	}
-}
-
-func FuzzSplitPath(f *testing.F) {
-	for _, s := range []string{"/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/galleries/g", "/%2Fa%2Fb", "//a//b//", "/..", "/%", "/a%25%32%66b"} {
+func FuzzRouter(f *testing.F) {
+	for _, s := range []string{"/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/galleries/g", "/%2Fsubscriptions%2Fb/providers/Microsoft.Authorization/roleAssignments/x",
+		"//subscriptions//b//", "/subscriptions/..", "/%", "/subscriptions/a%25%32%66b/resourcegroups", "/tenants/"} {
 		f.Add(s)
 	}
-	h := &handler{}
-	router := newRouter(h.routes())
+	router := newRouter((&handler{}).routes())
 	f.Fuzz(func(t *testing.T, s string) {
-		segments, err := splitPath(s)
+		id, err := armid.Parse(s)
 		if err != nil {
 			return
 		}
-		for _, x := range segments {
-			if x == "" || x == "." || x == ".." || strings.Contains(x, "/") {
-				t.Fatalf("%q: segment %q", s, x)
-			}
-		}
-		m := router.find(segments)
+		m := router.find(id)
 		if m.routes == nil {
 			return
 		}
 		// The canonical path leads to the same place.
-		again, err := splitPath(strings.ReplaceAll(m.path, "%", "%25"))
+		again, err := armid.ParseID(m.path)
 		if err != nil {
 			t.Fatalf("%q: canonical path %q: %v", s, m.path, err)
 		}
-		if n := router.find(again); n.path != m.path {
+		if n := router.find(again); n.path != m.path || n.scope != m.scope {
 			t.Fatalf("%q: canonical path %q leads to %q", s, m.path, n.path)
 		}
 	})
@@ -128,24 +104,13 @@ func FuzzIfMatch(f *testing.F) {
 	})
 }
 
-func TestParentOfList(t *testing.T) {
-	const sub = "/subscriptions/s"
-	for path, want := range map[string]string{
-		sub:                                  sub,
-		sub + "/locations":                   sub,
-		sub + "/resourceGroups":              sub,
-		sub + "/resourceGroups/rg":           sub + "/resourceGroups/rg",
-		sub + "/resourceGroups/rg/resources": sub + "/resourceGroups/rg",
-		sub + "/providers/Microsoft.Compute/galleries":                                    sub,
-		sub + "/resourceGroups/rg/providers/Microsoft.Compute/galleries":                  sub + "/resourceGroups/rg",
-		sub + "/resourceGroups/rg/providers/Microsoft.Compute/galleries/g":                sub + "/resourceGroups/rg/providers/Microsoft.Compute/galleries/g",
-		sub + "/resourceGroups/rg/providers/Microsoft.Compute/galleries/g/images":         sub + "/resourceGroups/rg/providers/Microsoft.Compute/galleries/g",
-		sub + "/resourceGroups/rg/providers/Microsoft.Compute/snapshots/x/beginGetAccess": sub + "/resourceGroups/rg/providers/Microsoft.Compute/snapshots/x",
-	} {
-		if got := parentOfList(path); got != want {
-			t.Errorf("%s: got %s, want %s", path, got, want)
-		}
+func parsed(t *testing.T, path string) armid.ID {
+	t.Helper()
+	id, err := armid.Parse(path)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
 	}
+	return id
 }
 
 func TestRouter(t *testing.T) {
@@ -158,18 +123,13 @@ func TestRouter(t *testing.T) {
 		{"PUT", "/subscriptions/s/resourcegroups/rg/providers/microsoft.compute/galleries/g/providers/Microsoft.Resources/tags/default",
 			"/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/galleries/g/providers/Microsoft.Resources/tags/default", "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/galleries/g"},
 	} {
-		segments, err := splitPath(test.path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := r.find(segments)
+		m := r.find(parsed(t, test.path))
 		if m.routes[test.method] == nil || m.path != test.canonical || m.scope != test.scope {
 			t.Errorf("%s %s: got %q, scope %q, methods %s", test.method, test.path, m.path, m.scope, m.methods())
 		}
 	}
-	for _, nowhere := range []string{"/", "/subscriptions/s/nothing", "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/x", "/providers"} {
-		segments, _ := splitPath(nowhere)
-		if m := r.find(segments); m.routes != nil {
+	for _, nowhere := range []string{"/subscriptions/s/nothing", "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/x", "/providers"} {
+		if m := r.find(parsed(t, nowhere)); m.routes != nil {
 			t.Errorf("%s leads to %s", nowhere, m.path)
 		}
 	}
@@ -205,8 +165,7 @@ func TestEveryRouteHasItsRight(t *testing.T) {
 func TestNameAmongFixed(t *testing.T) {
 	r := newRouter((&handler{}).routes())
 	for _, path := range []string{"/subscriptions/s/providers/Microsoft.Compute", "/subscriptions/s/providers/Microsoft.Compute/register"} {
-		segments, _ := splitPath(path)
-		if m := r.find(segments); m.vars["namespace"] != "Microsoft.Compute" {
+		if m := r.find(parsed(t, path)); m.vars["namespace"] != "Microsoft.Compute" {
 			t.Errorf("%s: got %q with %q", path, m.path, m.vars)
 		}
 	}

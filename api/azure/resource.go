@@ -7,6 +7,7 @@ import (
 
 	"loggia/api/azure/fault"
 	"loggia/api/azure/schema"
+	"loggia/api/respond"
 	"loggia/gallery"
 )
 
@@ -71,7 +72,7 @@ func (k kind) write(r *request) (answer, error) {
 }
 
 func (k kind) decode(r *request) (schema.Tree, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(r.w, r.Body, maxBody))
+	body, err := io.ReadAll(respond.Body(r.w, r.Request, maxBody))
 	if err != nil {
 		var large *http.MaxBytesError
 		if errors.As(err, &large) {

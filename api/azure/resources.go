@@ -98,11 +98,8 @@ func (h *handler) listResources(r *request) (answer, error) {
 // tagsKinds are the resources whose tags the tags resource shows and changes.
 func (h *handler) tagged(r *request) (kind, *request, error) {
 	other := *r
-	segments, err := splitPath(r.scope)
-	if err != nil {
-		return kind{}, nil, err
-	}
-	other.match = h.router.absolute.walk(segments)
+	other.id = r.id.Scope()
+	other.match = h.router.resource(other.id)
 	if other.routes == nil {
 		return kind{}, nil, r.notFound()
 	}

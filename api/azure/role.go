@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"loggia/api/azure/armid"
 	"loggia/api/azure/fault"
+	"loggia/api/respond"
 	"loggia/gallery"
 	"loggia/gallery/rbac"
 )
@@ -131,7 +133,7 @@ func (h *handler) getRole(r *request) (answer, error) {
 
 // decodeBody reads a small JSON body; unknown members are passed over.
 func decodeBody(r *request, v any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(r.w, r.Body, maxBody))
+	body, err := io.ReadAll(respond.Body(r.w, r.Request, maxBody))
 	if err != nil {
 		return fault.New(fault.RequestTooLarge, "The body is larger than %d bytes.", maxBody)
 	}
@@ -163,11 +165,11 @@ func (h *handler) putRole(r *request) (answer, error) {
 	}
 	d := gallery.RoleDefinition{ID: gallery.RoleID(id), Tenant: h.tenantOf(r), Name: in.Properties.Name, Description: in.Properties.Description}
 	for _, s := range in.Properties.Scopes {
-		segments, err := splitPath(s)
+		id, err := armid.ParseID(s)
 		if err != nil {
 			return answer{}, fault.At(fault.InvalidParameter, "properties.assignableScopes", "The scope '%s' is malformed.", s)
 		}
-		scope := canonicalScope(segments)
+		scope := id.String()
 		if err := h.o.Access.Check(r.Context(), "Microsoft.Authorization/roleDefinitions/write", scope); err != nil {
 			return answer{}, err
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"loggia/api/azure/armid"
 )
 
 // route is one line of the table. A route without an action does not start (S1); open is for those that
@@ -95,14 +97,15 @@ type match struct {
 	scope  string // canonical: of an extension, what stands before it; else ""
 }
 
-// find walks a path. An extension is looked for behind every scope, the last one first, as Resource Manager does.
-func (r *router) find(segments []string) match {
+// find walks a canonical path. An extension is looked for behind every scope, the last one first, as Resource Manager does.
+func (r *router) find(id armid.ID) match {
+	segments := segmentsOf(id)
 	for i := len(segments) - 2; i >= 0; i-- {
 		if !strings.EqualFold(segments[i], "providers") {
 			continue
 		}
 		if m := r.extensions.walk(segments[i:]); m.routes != nil {
-			m.scope = canonicalScope(segments[:i])
+			m.scope = "/" + strings.Join(segments[:i], "/")
 			m.path = strings.TrimSuffix(m.scope, "/") + m.path
 			return m
 		}
@@ -110,6 +113,17 @@ func (r *router) find(segments []string) match {
 	}
 	return r.absolute.walk(segments)
 }
+
+// segmentsOf are the segments of an id in canonical spelling.
+func segmentsOf(id armid.ID) []string {
+	if id.IsRoot() {
+		return nil
+	}
+	return strings.Split(strings.TrimPrefix(id.String(), "/"), "/")
+}
+
+// resource finds the route of a resource that a body or a scope names.
+func (r *router) resource(id armid.ID) match { return r.absolute.walk(segmentsOf(id)) }
 
 // walk follows segments to routes. Fixed segments win; where they lead nowhere, the name is tried. The tree is shallow, so
 // that this is cheap whatever the path.
@@ -140,31 +154,6 @@ func (n *node) descend(segments []string, vars map[string]string) (map[string]*r
 	}
 	return routes, "/" + segments[0] + path
 }
-
-// canonicalScope writes a scope with its known segments as Azure spells them; "/" is the root.
-func canonicalScope(segments []string) string {
-	if len(segments) == 0 {
-		return "/"
-	}
-	var b strings.Builder
-	for _, s := range segments {
-		if known, ok := spelling[strings.ToLower(s)]; ok {
-			s = known
-		}
-		b.WriteString("/" + s)
-	}
-	return b.String()
-}
-
-// spelling is how Azure writes the fixed segments of ids.
-var spelling = func() map[string]string {
-	m := map[string]string{}
-	for _, s := range []string{"subscriptions", "resourceGroups", "providers", "Microsoft.Compute", "Microsoft.Authorization", "Microsoft.Resources",
-		"galleries", "images", "versions", "applications", "snapshots", "locations", "capsOperations", "roleAssignments", "roleDefinitions", "tags"} {
-		m[strings.ToLower(s)] = s
-	}
-	return m
-}()
 
 // methods lists what a path answers to, for 405.
 func (m match) methods() string {

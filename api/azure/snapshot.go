@@ -2,7 +2,6 @@ package azure
 
 import (
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -11,6 +10,7 @@ import (
 
 	"loggia/api/azure/fault"
 	"loggia/api/azure/schema"
+	"loggia/api/respond"
 	"loggia/gallery"
 )
 
@@ -152,7 +152,7 @@ func (h *handler) beginAccess(r *request) (answer, error) {
 		Access   string `json:"access"`
 		Duration int64  `json:"durationInSeconds"`
 	}
-	if err := json.NewDecoder(io.LimitReader(r.Body, maxBody)).Decode(&in); err != nil {
+	if err := json.NewDecoder(respond.Body(r.w, r.Request, maxBody)).Decode(&in); err != nil {
 		return answer{}, fault.New(fault.InvalidRequestContent, "The body must be JSON with access and durationInSeconds.")
 	}
 	if !strings.EqualFold(in.Access, "Read") {

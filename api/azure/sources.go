@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"loggia/api/azure/armid"
 	"loggia/api/azure/fault"
 	"loggia/api/azure/schema"
 	"loggia/gallery"
@@ -149,11 +150,11 @@ type source struct {
 // findSource reads an id in a body, checks the caller's right to read it, and returns its disks. One of a tenant in which the caller sees nothing is told
 // like one that is not there.
 func (h *handler) findSource(r *request, id, at string) (source, error) {
-	segments, err := splitPath(id)
+	parsed, err := armid.ParseID(id)
 	if err != nil {
-		return source{}, fault.At(fault.InvalidParameter, at, "The id is malformed.")
+		return source{}, fault.At(fault.InvalidParameter, at, "The id '%.200s' is malformed.", id)
 	}
-	m := h.router.absolute.walk(segments)
+	m := h.router.resource(parsed)
 	get := m.routes["GET"]
 	missing := fault.At(fault.NotFound, at, "The source '%s' could not be found.", id)
 	if get == nil || m.vars["name"] == "" && m.vars["version"] == "" {
@@ -167,7 +168,7 @@ func (h *handler) findSource(r *request, id, at string) (source, error) {
 		return source{}, fault.At(fault.LinkedAuthorization, at, "The client has permission to write the resource, but not to perform '%s' on the linked scope '%s'.", get.action, m.path)
 	}
 	other := *r
-	other.match = m
+	other.match, other.id = m, parsed
 	src, err := h.sourceOf(&other)
 	if errors.Is(err, gallery.ErrNotFound) {
 		return source{}, missing

@@ -158,7 +158,7 @@ func (a *arm) wait(r reply) map[string]any {
 	}
 	var op reply
 	eventually(a.t, "the operation to end", func() error {
-		if op = a.want(200, "", "GET", link, nil); op.body["status"] == "InProgress" {
+		if op = a.do("GET", link, nil); op.status != 200 || op.body["status"] == "InProgress" {
 			return fmt.Errorf("it is %s", op.raw)
 		}
 		return nil
