@@ -49,6 +49,7 @@ bench: build ## throughput beside zstd and a plain copy
 	@scripts/setup.sh demo
 	@scripts/images.sh - v1 v2 v2b sparse
 	@$(GO) run ./testing/bench -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES)
+	@$(GO) run ./testing/armbench -loggia $(LOGGIA_BIN)
 	$(GO) test -run '^$$' -bench . -benchmem ./transfer/...
 
 faults: build ## kill and cut things, many times each
