@@ -52,7 +52,7 @@ func TestRealServers(t *testing.T) {
 			})
 			for name, test := range map[string]func(*testing.T, s3servers.Server){
 				"Refused": testRefused, "WrongCA": testWrongCA, "NoBucket": testNoBucket, "Neighbours": testNeighbours,
-				"Checksums": testChecksums, "NoMultipart": testNoMultipart, "Rotation": testRotation,
+				"Checksums": testChecksums, "NoMultipart": testNoMultipart, "Rotation": testRotation, "Objects": testObjects,
 			} {
 				t.Run(name, func(t *testing.T) { test(t, srv) })
 			}
@@ -226,4 +226,45 @@ func testRotation(t *testing.T, srv s3servers.Server) {
 		t.Fatal(err)
 	}
 	_ = r.Close()
+}
+
+// testObjects reads objects of others at random, under keys that are none of ours.
+func testObjects(t *testing.T, srv s3servers.Server) {
+	bucket := srv.NewBucket(t)
+	s := open(t, optionsFor(srv, bucket))
+	c, err := srv.S3()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := bytes.Repeat([]byte("0123456789abcdef"), 70_000)
+	const key = "Golden Images/Debian 13+x.qcow2"
+	put := func(data []byte) {
+		t.Helper()
+		if _, err := c.PutObject(t.Context(), bucket, key, bytes.NewReader(data), int64(len(data)), minio.PutObjectOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(want)
+	o, err := s.OpenObject(t.Context(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(io.NewSectionReader(o, 0, o.Size()))
+	if err != nil || !bytes.Equal(got, want) {
+		t.Errorf("read %d bytes, %v; want %d", len(got), err, len(want))
+	}
+	p := make([]byte, 100)
+	if n, err := o.ReadAt(p, o.Size()-40); n != 40 || !errors.Is(err, io.EOF) || !bytes.Equal(p[:40], want[len(want)-40:]) {
+		t.Errorf("over the end: %d, %v", n, err)
+	}
+	if n, err := o.ReadAt(p, o.Size()); n != 0 || !errors.Is(err, io.EOF) {
+		t.Errorf("at the end: %d, %v", n, err)
+	}
+	put(bytes.ToUpper(want))
+	if _, err := o.ReadAt(p, 0); !errors.Is(err, blobstore.ErrDamaged) {
+		t.Errorf("an object that changed: got %v, want %v", err, blobstore.ErrDamaged)
+	}
+	if _, err := s.OpenObject(t.Context(), "none"); !errors.Is(err, blobstore.ErrNotFound) {
+		t.Errorf("an object that is not there: got %v, want %v", err, blobstore.ErrNotFound)
+	}
 }
