@@ -22,8 +22,11 @@ func (n *Node) access() (*access.Access, access.Rights, *tokens.Service) {
 	return a, access.Rights{Access: a, Names: access.Names{State: rows}}, issuing
 }
 
-// ownOrigin says whether an origin is one of this node's names: those in its certificate.
+// ownOrigin says whether an origin is one of this node's names: the configured one, and those in its certificate.
 func (n *Node) ownOrigin(origin string) bool {
+	if n.opts.API.URL != "" && origin == n.opts.API.URL {
+		return true
+	}
 	u, err := url.Parse(origin)
 	if err != nil || u.Scheme != "https" {
 		return false
