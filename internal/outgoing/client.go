@@ -69,7 +69,7 @@ func (c *Client) redirect(req *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
 		return fmt.Errorf("%w: more than %d redirects", ErrForbidden, maxRedirects)
 	}
-	if via[0].URL.Scheme == "https" && req.URL.Scheme != "https" {
+	if via[len(via)-1].URL.Scheme == "https" && req.URL.Scheme != "https" {
 		return fmt.Errorf("%w: a redirect from https to %s", ErrForbidden, req.URL.Scheme)
 	}
 	u, err := parse(req.URL.String())
@@ -87,7 +87,7 @@ func (c *Client) get(ctx context.Context, text string, from, to int64, match str
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, text, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrInvalid, err)
+		return nil, fmt.Errorf("%w: no request can be made of it", ErrInvalid)
 	}
 	if from >= 0 {
 		req.Header.Set("Range", fmt.Sprintf("bytes=%d-%d", from, to))
@@ -100,7 +100,11 @@ func (c *Client) get(ctx context.Context, text string, from, to int64, match str
 	if err != nil {
 		return nil, fmt.Errorf("fetch from %s: %w", req.URL.Host, refusal(err))
 	}
-	if err := status(resp); err != nil {
+	err = status(resp)
+	if coding := resp.Header.Get("Content-Encoding"); err == nil && coding != "" && coding != "identity" {
+		err = fmt.Errorf("%w: its bytes come packed, which was not asked for", ErrContent)
+	}
+	if err != nil {
 		resp.Body.Close()
 		return nil, fmt.Errorf("fetch from %s: %w", req.URL.Host, err)
 	}
@@ -119,7 +123,13 @@ func status(resp *http.Response) error {
 		return ErrRefused
 	case code == http.StatusPreconditionFailed:
 		return ErrChanged
+	case code == http.StatusRequestedRangeNotSatisfiable:
+		return fmt.Errorf("%w: it is empty", ErrContent)
+	case code == http.StatusRequestTimeout || code == http.StatusTooEarly || code == http.StatusTooManyRequests:
+		return fmt.Errorf("%w %d", errStatus, code) // later it may be another
+	case code/100 == 4:
+		return fmt.Errorf("%w: it answers %d", ErrRefused, code)
 	default:
-		return fmt.Errorf("%w %s", errStatus, resp.Status)
+		return fmt.Errorf("%w %d", errStatus, code)
 	}
 }

@@ -131,6 +131,9 @@ func (f *File) Close() error {
 
 // ReadAt implements io.ReaderAt.
 func (f *File) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, fmt.Errorf("read at %d: negative", off)
+	}
 	if f.spool != nil {
 		return f.spool.ReadAt(p, off)
 	}
@@ -195,12 +198,12 @@ func (f *File) fetch(n int64) ([]byte, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	if all, ok := total(resp); !ok || all != f.size || resp.Header.Get("ETag") != f.etag {
-		return nil, ErrChanged
+	if resp.StatusCode != http.StatusPartialContent || resp.Header.Get("ETag") != f.etag || resp.Header.Get("Content-Range") != fmt.Sprintf("bytes %d-%d/%d", from, to, f.size) {
+		return nil, fmt.Errorf("read from %s: %w: other bytes were sent than were asked for", resp.Request.URL.Host, ErrChanged)
 	}
 	data := make([]byte, to-from+1)
 	if _, err := io.ReadFull(&alive{r: resp.Body}, data); err != nil {
-		return nil, fmt.Errorf("read from %s: %w", resp.Request.URL.Host, err)
+		return nil, fmt.Errorf("read from %s: %w", resp.Request.URL.Host, refusal(err))
 	}
 	return data, nil
 }

@@ -55,7 +55,7 @@ func TestCheck(t *testing.T) {
 	if err := client(t, Policy{}).Check("https://example.org/"); !errors.Is(err, ErrForbidden) {
 		t.Errorf("the empty policy: got %v", err)
 	}
-	for _, bad := range []Policy{{Allow: []string{"example.org"}}, {Allow: []string{"https://example.org/path"}}, {Networks: []string{"10.0.0.1"}}} {
+	for _, bad := range []Policy{{Allow: []string{"example.org"}}, {Allow: []string{"https://example.org/path"}}, {Networks: []string{"10.0.0.1"}}, {Allow: []string{"https://*"}}, {Allow: []string{"https://*."}}, {Allow: []string{"https://a.*.org"}}} {
 		if _, err := New(Options{Policy: bad}); err == nil {
 			t.Errorf("%v was taken", bad)
 		}
@@ -172,13 +172,13 @@ func TestFileThatChanges(t *testing.T) {
 }
 
 func TestStatuses(t *testing.T) {
-	for code, want := range map[int]error{404: ErrMissing, 410: ErrMissing, 401: ErrRefused, 403: ErrRefused, 500: errStatus, 301: errStatus} {
+	for code, want := range map[int]error{404: ErrMissing, 410: ErrMissing, 401: ErrRefused, 403: ErrRefused, 400: ErrRefused, 409: ErrRefused, 429: errStatus, 500: errStatus, 301: errStatus} {
 		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(code) }))
 		_, err := client(t, Policy{Allow: []string{srv.URL}, Networks: loopback}).Open(t.Context(), srv.URL, 1, t.TempDir())
 		if !errors.Is(err, want) && !(code == 301 && err != nil) {
 			t.Errorf("%d: got %v, want %v", code, err, want)
 		}
-		if Permanent(err) != (code/100 == 4) {
+		if Permanent(err) != (code/100 == 4 && code != 429) {
 			t.Errorf("%d: permanent is %v", code, Permanent(err))
 		}
 		srv.Close()

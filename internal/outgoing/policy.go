@@ -5,7 +5,6 @@ package outgoing
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -19,11 +18,12 @@ var (
 	ErrRefused   = errors.New("the source refuses access")    // 401, 403
 	ErrChanged   = errors.New("the source changed meanwhile") //
 	ErrTooLarge  = errors.New("the source is too large")      //
+	ErrContent   = errors.New("the source cannot be used")    // empty, or packed on its way
 )
 
 // Permanent says whether trying again cannot help before somebody changes something.
 func Permanent(err error) bool {
-	for _, e := range []error{ErrForbidden, ErrInvalid, ErrMissing, ErrRefused, ErrTooLarge} {
+	for _, e := range []error{ErrForbidden, ErrInvalid, ErrMissing, ErrRefused, ErrTooLarge, ErrContent} {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -66,7 +66,10 @@ func (p Policy) rules() (*rules, error) {
 		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
 			return nil, fmt.Errorf("allow[%d]: %q: must be an origin such as https://images.example.org or https://*.example.org", i, text)
 		}
-		host, below := strings.CutPrefix(strings.ToLower(u.Hostname()), "*.")
+		host, below := strings.CutPrefix(strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")), "*.")
+		if host == "" || strings.Contains(host, "*") {
+			return nil, fmt.Errorf("allow[%d]: %q: a * stands only before a domain, as in https://*.example.org", i, text)
+		}
 		out.origins = append(out.origins, origin{u.Scheme, host, portOf(u), below})
 	}
 	for i, text := range p.Networks {
@@ -156,11 +159,11 @@ func (r *rules) dials(address string) error {
 	return nil
 }
 
-// refusal finds our own error in one that net wrapped.
+// refusal takes the URL out of an error: it was given by a user, and what signs it is a secret.
 func refusal(err error) error {
-	var op *net.OpError
-	if errors.As(err, &op) && errors.Is(op.Err, ErrForbidden) {
-		return op.Err
+	var u *url.Error
+	for errors.As(err, &u) {
+		err = u.Err
 	}
 	return err
 }
