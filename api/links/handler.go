@@ -49,7 +49,9 @@ func Handler(s *Signer, d Disks, now func() time.Time, log *slog.Logger) http.Ha
 			http.Error(w, errLink.Error(), http.StatusForbidden)
 			return
 		case err != nil:
-			respond.Error(log, w, r, err)
+			nameless := r.Clone(r.Context())
+			nameless.URL.Path = Path // a link is a secret: it must not come into the log
+			respond.Error(log, w, nameless, err)
 			return
 		}
 		defer file.Release()

@@ -148,3 +148,18 @@ func TestBrokenOff(t *testing.T) {
 		t.Error("half a disk was read without an error")
 	}
 }
+
+// TestLinkStaysOut: a link is a right, so it is not in the log when its disk cannot be opened.
+func TestLinkStaysOut(t *testing.T) {
+	s, log := signer(t, 1), bytes.Buffer{}
+	h := Handler(s, &shelf{err: errors.New("broken")}, func() time.Time { return now }, slog.New(slog.NewTextHandler(&log, nil)))
+	good := token(s, time.Hour)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, Path+good, nil))
+	if w.Code != http.StatusInternalServerError || !strings.Contains(log.String(), "broken") {
+		t.Fatalf("got %d, log %q; want the failure in the log", w.Code, log.String())
+	}
+	if strings.Contains(log.String(), good) || strings.Contains(w.Body.String(), good) {
+		t.Errorf("the link is in %q or %q", log.String(), w.Body)
+	}
+}

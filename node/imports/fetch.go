@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"loggia/blobstore/s3"
 	"loggia/gallery"
@@ -108,14 +109,35 @@ func (w *Web) Open(ctx context.Context, i *gallery.Import, dir string) (File, er
 	if !ok {
 		return nil, unsupported(fmt.Sprintf("the URL does not belong to the storage account %q", name))
 	}
+	key, err := keyOf(key)
+	if err != nil {
+		return nil, err
+	}
 	if a.bucket == nil {
 		return a.client.Open(ctx, i.URI, w.max, dir)
 	}
-	key, _, _ = strings.Cut(key, "?") // a signature, which our own credentials make needless
-	if key, err := url.PathUnescape(key); err == nil {
-		return w.object(ctx, a, key)
+	return w.object(ctx, a, key)
+}
+
+// keyOf is the name of what lies below an account's prefix. It never leads out of it, however a server reads the path.
+func keyOf(rest string) (string, error) {
+	path, _, _ := strings.Cut(rest, "?") // a signature, which our own credentials make needless
+	key, err := url.PathUnescape(path)
+	if err != nil || !utf8.ValidString(key) {
+		return "", fmt.Errorf("%w: the path is malformed", outgoing.ErrInvalid)
 	}
-	return nil, fmt.Errorf("%w: the path is malformed", outgoing.ErrInvalid)
+	for plain := key; ; { // a server that unescapes more than once must not find more
+		for part := range strings.FieldsFuncSeq(plain, func(r rune) bool { return strings.ContainsRune(`/\#;?`, r) }) {
+			if part == "." || part == ".." {
+				return "", fmt.Errorf("%w: the path must not hold . or .. as a part", outgoing.ErrInvalid)
+			}
+		}
+		next, err := url.PathUnescape(plain)
+		if err != nil || next == plain {
+			return key, nil
+		}
+		plain = next
+	}
 }
 
 func (w *Web) object(ctx context.Context, a account, key string) (File, error) {

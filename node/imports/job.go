@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -46,9 +48,29 @@ func (l *Loop) once(ctx context.Context, j job) (gallery.UploadID, error) {
 
 func (l *Loop) open(ctx context.Context, j job) (File, error) {
 	if j.imp.Source != "" {
-		return l.o.Disk(ctx, j.imp.Source)
+		return l.stored(ctx, j.imp.Source)
 	}
 	return l.o.Fetch.Open(ctx, &j.imp, l.o.TempDir)
+}
+
+// errNoCopy: the source is a disk of which this region has no copy, nor will have one.
+var errNoCopy = errors.New("the source has no copy here")
+
+// stored opens a disk of another domain. One that is on its way into this region may be read later.
+func (l *Loop) stored(ctx context.Context, id gallery.DiskID) (File, error) {
+	v := l.o.State()
+	if v.Disk(id) == nil {
+		return nil, fmt.Errorf("%w: it was deleted", errNoCopy)
+	}
+	var regions []string
+	for _, r := range v.ReplicasOfDisk(id) {
+		if r.Key.Region == l.o.Region {
+			return l.o.Disk(ctx, id)
+		}
+		regions = append(regions, string(r.Key.Region))
+	}
+	slices.Sort(regions)
+	return nil, fmt.Errorf("%w: it is in %s and not in %s; replicate it to there first", errNoCopy, strings.Join(slices.Compact(regions), ", "), l.o.Region)
 }
 
 // disk is the guest bytes of a file: of a stored disk and of a blob they are its bytes as they are.
@@ -106,6 +128,7 @@ func reasonOf(err error) (gallery.Reason, bool) {
 		{outgoing.ErrForbidden, gallery.ReasonSourceForbidden, true}, {outgoing.ErrRefused, gallery.ReasonSourceForbidden, true},
 		{blobstore.ErrForbidden, gallery.ReasonSourceForbidden, true},
 		{outgoing.ErrInvalid, gallery.ReasonSourceInvalid, true}, {outgoing.ErrTooLarge, gallery.ReasonSourceInvalid, true},
+		{outgoing.ErrContent, gallery.ReasonSourceInvalid, true}, {errNoCopy, gallery.ReasonSourceMissing, true},
 		{outgoing.ErrMissing, gallery.ReasonSourceMissing, true}, {blobstore.ErrNotFound, gallery.ReasonSourceMissing, true},
 		{diskformat.ErrEmpty, gallery.ReasonSourceInvalid, true}, {diskformat.ErrUnaligned, gallery.ReasonSourceInvalid, true},
 		{diskformat.ErrFormat, gallery.ReasonSourceInvalid, true}, {diskformat.ErrTruncated, gallery.ReasonSourceInvalid, true},

@@ -2,9 +2,10 @@ package imports
 
 import (
 	"context"
-	"errors"
 	"hash/fnv"
 	"log/slog"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -200,8 +201,8 @@ func (l *Loop) do(ctx context.Context, j job) {
 		case err == nil:
 			log.Info("imported")
 			return
-		case ctx.Err() != nil || errors.Is(err, gallery.ErrStaleClaim) || errors.Is(err, gallery.ErrNotFound):
-			return // it is no longer wanted
+		case ctx.Err() != nil || !l.wanted(j.imp.ID):
+			return
 		}
 		reason, final := reasonOf(err)
 		if final || l.o.Now().Sub(began) > patience {
@@ -218,14 +219,20 @@ func (l *Loop) do(ctx context.Context, j job) {
 	}
 }
 
+// wanted says whether the import still waits to be done.
+func (l *Loop) wanted(id gallery.ImportID) bool {
+	return slices.ContainsFunc(jobs(l.o.State(), l.o.Region), func(j job) bool { return j.imp.ID == id })
+}
+
 func (l *Loop) report(ctx context.Context, c command.Command) error {
 	_, err := l.o.Reports.Report(ctx, c)
 	return err
 }
 
+// clip makes what the log takes of a message: it may hold bytes that came from outside.
 func clip(s string) string {
-	if len(s) > gallery.MaxLastError {
-		s = s[:gallery.MaxLastError-3] + "..."
+	if s = strings.ToValidUTF8(s, "?"); len(s) <= gallery.MaxLastError {
+		return s
 	}
-	return s
+	return strings.ToValidUTF8(s[:gallery.MaxLastError-3], "") + "..."
 }
