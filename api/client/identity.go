@@ -182,3 +182,23 @@ func (c *Client) Exchange(ctx context.Context, idToken string) (token string, ex
 	}
 	return "", time.Time{}, errors.New("log in: unexpected answer " + resp.Status)
 }
+
+// Tenants lists the tenants.
+func (c *Client) Tenants(ctx context.Context) (v1.List[v1.Tenant], error) {
+	return fetch[v1.List[v1.Tenant]](ctx, c, "/v1/acl/tenants", nil)
+}
+
+// CreateTenant makes a tenant.
+func (c *Client) CreateTenant(ctx context.Context, t v1.Tenant) (v1.Tenant, error) {
+	return send[v1.Tenant](ctx, c, post, "/v1/acl/tenants", t)
+}
+
+// Subscriptions lists the subscriptions of all tenants.
+func (c *Client) Subscriptions(ctx context.Context) (v1.List[v1.Subscription], error) {
+	return fetch[v1.List[v1.Subscription]](ctx, c, "/v1/acl/subscriptions", nil)
+}
+
+// CreateSubscription makes a subscription.
+func (c *Client) CreateSubscription(ctx context.Context, s v1.Subscription) (v1.Subscription, error) {
+	return send[v1.Subscription](ctx, c, post, "/v1/acl/subscriptions", s)
+}

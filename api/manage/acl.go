@@ -30,6 +30,11 @@ type Identity interface {
 	Join(ctx context.Context, name, group string) (v1.Principal, error)
 	Leave(ctx context.Context, name, group string) error
 
+	Tenants(ctx context.Context) ([]v1.Tenant, error)
+	CreateTenant(ctx context.Context, t v1.Tenant) (v1.Tenant, error)
+	Subscriptions(ctx context.Context) ([]v1.Subscription, error)
+	CreateSubscription(ctx context.Context, s v1.Subscription) (v1.Subscription, error)
+
 	Issuers(ctx context.Context) ([]v1.Issuer, error)
 	// LoginIssuers is asked by people who have no token yet.
 	LoginIssuers(name string) []v1.LoginIssuer
@@ -54,6 +59,16 @@ func (h *handler) acl() {
 	h.read("/v1/acl/me", func(_ http.ResponseWriter, r *http.Request) (any, error) { return h.s.Me(r.Context()) })
 	h.write("POST", "/v1/acl/bootstrap", body(h.s.Bootstrap))
 	h.write("POST", "/v1/acl/keys/replace", func(_ http.ResponseWriter, r *http.Request) (any, error) { return nil, h.s.ReplaceKeys(r.Context()) })
+	h.read("/v1/acl/tenants", func(_ http.ResponseWriter, r *http.Request) (any, error) {
+		all, err := h.s.Tenants(r.Context())
+		return list(all), err
+	})
+	h.write("POST", "/v1/acl/tenants", body(h.s.CreateTenant))
+	h.read("/v1/acl/subscriptions", func(_ http.ResponseWriter, r *http.Request) (any, error) {
+		all, err := h.s.Subscriptions(r.Context())
+		return list(all), err
+	})
+	h.write("POST", "/v1/acl/subscriptions", body(h.s.CreateSubscription))
 	h.principals()
 	h.read("/v1/acl/issuers", func(_ http.ResponseWriter, r *http.Request) (any, error) {
 		all, err := h.s.Issuers(r.Context())

@@ -63,6 +63,23 @@ type PrincipalRequest struct {
 	Tenant   string `json:"tenant,omitempty"`  // default: the caller's, or the default one
 }
 
+// Tenant is an organisation: its principals, and the border of what is shared and deduplicated.
+type Tenant struct {
+	ID      string    `json:"id,omitempty"`
+	Name    string    `json:"name"`
+	Default bool      `json:"default,omitempty"`
+	Created time.Time `json:"created,omitzero"`
+}
+
+// Subscription holds the resource groups of a tenant.
+type Subscription struct {
+	ID      string    `json:"id,omitempty"`
+	Tenant  string    `json:"tenant"`
+	Name    string    `json:"name"`
+	Default bool      `json:"default,omitempty"`
+	Created time.Time `json:"created,omitzero"`
+}
+
 // PrincipalPatch changes what is present.
 type PrincipalPatch struct {
 	Name     *string `json:"name,omitempty"`

@@ -17,7 +17,7 @@ import (
 
 func (c *cli) aclCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "acl", Short: "Who may do what: principals, groups, roles, issuers"}
-	cmd.AddCommand(c.bootstrapCommand(), c.principalCommand(), c.groupCommand(), c.roleCommand(), c.issuerCommand(), c.keysCommand())
+	cmd.AddCommand(c.bootstrapCommand(), c.principalCommand(), c.groupCommand(), c.roleCommand(), c.issuerCommand(), c.keysCommand(), c.tenantCommand(), c.subscriptionCommand())
 	return cmd
 }
 
