@@ -104,6 +104,8 @@ def definition():
     az(f"sig image-definition create -g {RG} -r {GAL} -i debian --os-type Linux --os-state Generalized -p p -f o -s s --hyper-v-generation V2 --features SecurityType=TrustedLaunch")
     unchanged(id_of("/images/debian"), f"sig image-definition update -g {RG} -r {GAL} -i debian --set description=d", "properties.description")
     unchanged(id_of("/images/debian"), f"sig image-definition update -g {RG} -r {GAL} -i debian --add disallowed.diskTypes Standard_LRS --set disallowed={{}}", "properties.disallowed")
+    unchanged(id_of("/images/debian"), f"sig image-definition update -g {RG} -r {GAL} -i debian --remove description", "properties.description")
+    assert "description" not in rest(id_of("/images/debian"))["properties"]
     assert len(az(f"sig image-definition list -g {RG} -r {GAL}")) == 1
 
 
@@ -166,7 +168,10 @@ def right():
     az(f"sig image-version delete -g {RG} -r {GAL} -i debian -e 1.0.0")
     az(f"sig image-definition delete -g {RG} -r {GAL} -i debian")
     az(f"sig delete -g {RG} -r {GAL}")
+    az(f"snapshot create -g {RG} -n snap3 -l {A} --source snap2")
+    az(f"resource delete --ids /subscriptions/{SUB}/resourceGroups/{RG}/providers/Microsoft.Compute/snapshots/snap3")
     az(f"snapshot delete -g {RG} -n snap2")
+    refused(": 3 ", f"snapshot show -g {RG} -n snap3")
     refused(": 3 ", f"sig show -g {RG} -r {GAL}")  # what az exits with for ResourceNotFound
     az(f"group delete -n {RG} -y")
     assert az(f"group exists -n {RG}") is False

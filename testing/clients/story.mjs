@@ -39,6 +39,16 @@ async function arm(method, path, body) {
 }
 
 const often = { updateIntervalInMs: 500 };
+
+if (process.argv[2] === "poll") { // one version, awaited by the SDK's own poller, whatever happens meanwhile
+  const wait = c.galleryImageVersions.createOrUpdate(env.STORY_GROUP, env.STORY_GALLERY, env.STORY_IMAGE, env.STORY_VERSION, { location: regions[0],
+    storageProfile: { osDiskImage: { source: { id: env.STORY_SNAPSHOT } } }, publishingProfile: { targetRegions: regions.map((name) => ({ name })) } }, often);
+  await wait.submitted();
+  console.log("polling");
+  console.log((await wait).provisioningState);
+  process.exit(0);
+}
+
 await step("resource group", async () => {
   const r = await arm("PUT", `/subscriptions/${sub}/resourcegroups/${rg}`, { location: regions[0] });
   want("status", r.status, 201);

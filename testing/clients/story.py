@@ -44,6 +44,15 @@ c = ComputeManagementClient(Secret(), SUB, polling_interval=1, **scopes)
 r = ResourceManagementClient(Secret(), SUB, **scopes)
 
 
+if sys.argv[1:] == ["poll"]:  # one version, awaited by the SDK's own poller, whatever happens meanwhile
+    wait = c.gallery_image_versions.begin_create_or_update(E["STORY_GROUP"], E["STORY_GALLERY"], E["STORY_IMAGE"], E["STORY_VERSION"], {
+        "location": REGIONS[0], "storage_profile": {"os_disk_image": {"source": {"id": E["STORY_SNAPSHOT"]}}},
+        "publishing_profile": {"target_regions": [{"name": r} for r in REGIONS]}})
+    print("polling", flush=True)
+    print(wait.result().provisioning_state)
+    sys.exit()
+
+
 def groups():
     assert not r.resource_groups.check_existence(RG)
     r.resource_groups.create_or_update(RG, {"location": REGIONS[0]})

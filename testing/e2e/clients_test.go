@@ -23,6 +23,7 @@ type stage struct {
 	*servers
 	arm  *arm
 	disk string // raw, what the snapshot holds
+	big  string // the same of the snapshot for those who wait
 	env  []string
 	dir  string // of the stories
 }
@@ -55,7 +56,10 @@ func newStage(t *testing.T) *stage {
 		t.Fatalf("qemu-img: %v\n%s", err, out)
 	}
 	s.at("north").ok(t, "upload", qcow2, "--name", "base", "--resource-group", "rg-base")
-	s.env = append(os.Environ(), "STORY_REGIONS=north,east,south", "STORY_SNAPSHOT="+sub+"/resourceGroups/rg-base/providers/Microsoft.Compute/snapshots/base",
+	s.big = image(t, filepath.Join(work, "big.raw"), 96, seed(t))
+	s.at("north").ok(t, "upload", s.big, "--name", "big", "--resource-group", "rg-base")
+	principal := read[program](t, s.user, "acl", "principal", "create", "somebody")
+	s.env = append(os.Environ(), "STORY_PRINCIPAL="+principal.ID, "STORY_REGIONS=north,east,south", "STORY_SNAPSHOT="+sub+"/resourceGroups/rg-base/providers/Microsoft.Compute/snapshots/base",
 		"STORY_PACKAGE="+packages.URL+"/agent.tgz", "REQUESTS_CA_BUNDLE="+s.vars["LOGGIA_CACERT"], "NODE_EXTRA_CA_CERTS="+s.vars["LOGGIA_CACERT"],
 		"AZURE_CONFIG_DIR="+filepath.Join(work, "azure"), "AZURE_CORE_COLLECT_TELEMETRY=no", "AZURE_CORE_NO_COLOR=true", "LOGGIA_ADDRESS="+s.address("north"))
 	for _, name := range []string{"LOGGIA_CACERT", "LOGGIA_TENANT", "LOGGIA_SUBSCRIPTION", "LOGGIA_CLIENT_ID", "LOGGIA_CLIENT_SECRET"} {
@@ -119,12 +123,13 @@ func TestClients(t *testing.T) {
 	t.Run("the leader is lost in a poll", func(t *testing.T) { s.lostLeader(t) })
 }
 
-// polling starts a story that makes a version in three regions and waits for it, and returns when the wait has begun.
-func (s *stage) polling(t *testing.T, region, version string) (wait func() (string, error)) {
+// polling starts a client that makes a version of the big snapshot in three regions and waits for it, and returns when the wait has begun.
+func (s *stage) polling(t *testing.T, region, version string, client ...string) (wait func() (string, error)) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
-	cmd := s.command(t, ctx, sdk(t), "poll")
-	cmd.Env = append(append([]string{}, s.env...), "LOGGIA_ADDRESS="+s.address(region), "STORY_GROUP=rg-keep", "STORY_GALLERY=gal_keep", "STORY_IMAGE=debian", "STORY_VERSION="+version)
+	cmd := s.command(t, ctx, client[0], append(client[1:], "poll")...)
+	cmd.Env = append(append([]string{}, s.env...), "STORY_SNAPSHOT=/subscriptions/"+s.vars["LOGGIA_SUBSCRIPTION"]+"/resourceGroups/rg-base/providers/Microsoft.Compute/snapshots/big",
+		"LOGGIA_ADDRESS="+s.address(region), "STORY_GROUP=rg-keep", "STORY_GALLERY=gal_keep", "STORY_IMAGE=debian", "STORY_VERSION="+version)
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	out, err := cmd.StdoutPipe()
@@ -157,7 +162,7 @@ func (s *stage) cutOff(t *testing.T) {
 		gone = "east"
 	}
 	s.daemons[gone].kill(t)
-	wait := s.polling(t, leader, "2.0.0")
+	wait := s.polling(t, leader, "2.0.0", sdk(t))
 	at := "/subscriptions/" + s.vars["LOGGIA_SUBSCRIPTION"] + "/resourceGroups/rg-keep/providers/Microsoft.Compute/galleries/gal_keep/images/debian/versions/2.0.0"
 	eventually(t, "the other regions to be whole", func() error {
 		r := s.arm.do("GET", s.address(leader)+at+"?api-version="+armVersion+"&$expand=ReplicationStatus", nil)
@@ -179,7 +184,7 @@ func (s *stage) cutOff(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "pulled.raw")
 	other := map[string]string{"north": "east", "east": "north", "south": "north"}[gone]
 	s.at(other).ok(t, "pull", "gal_keep/debian/2.0.0", "-o", out)
-	same(t, s.disk, out)
+	same(t, s.big, out)
 	s.begin(gone)
 	defer s.ready(t, gone)
 	if state, err := wait(); err != nil || state != "Succeeded" {
@@ -187,14 +192,18 @@ func (s *stage) cutOff(t *testing.T) {
 	}
 }
 
-// lostLeader kills the leader while clients poll another node: they end without an error of their own.
+// lostLeader kills the leader in the middle of a copy, while three clients poll another node: they end without an error of their own. The copy ends
+// when the leader's region is back.
 func (s *stage) lostLeader(t *testing.T) {
 	for _, r := range s.regions {
 		s.ready(t, r)
 	}
 	leader := s.leader(t, "north")
 	other := map[string]string{"north": "east", "east": "south", "south": "north"}[leader]
-	wait := s.polling(t, other, "3.0.0")
+	waits := map[string]func() (string, error){}
+	for version, client := range map[string][]string{"3.0.0": {sdk(t)}, "3.0.1": {"node", "story.mjs"}, "3.0.2": {"/usr/bin/python3", "story.py"}} {
+		waits[version] = s.polling(t, other, version, client...)
+	}
 	s.daemons[leader].kill(t)
 	eventually(t, "another leader", func() error {
 		if s.leader(t, other) == leader {
@@ -204,7 +213,9 @@ func (s *stage) lostLeader(t *testing.T) {
 	})
 	s.begin(leader)
 	defer s.ready(t, leader)
-	if state, err := wait(); err != nil || state != "Succeeded" {
-		t.Errorf("the poller ended with %q, %v", state, err)
+	for version, wait := range waits {
+		if state, err := wait(); err != nil || state != "Succeeded" {
+			t.Errorf("%s: the poller ended with %q, %v", version, state, err)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -251,8 +252,35 @@ func access(ctx context.Context, w *world, _ *armcompute.ClientFactory) error {
 		if err == nil && len(list.Value) == 0 {
 			err = errors.New("no assignments")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return assign(ctx, w, assignments)
 	})
+}
+
+// assign gives a principal the Reader's role in the group, finds it by the principal, and takes it away.
+func assign(ctx context.Context, w *world, c *armauthorization.RoleAssignmentsClient) error {
+	scope, name := "/subscriptions/"+w.sub+"/resourceGroups/"+w.group, "00000000-0000-4000-8000-0000000000c1"
+	role := "/subscriptions/" + w.sub + "/providers/Microsoft.Authorization/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7"
+	who := os.Getenv("STORY_PRINCIPAL")
+	made, err := c.Create(ctx, scope, name, armauthorization.RoleAssignmentCreateParameters{Properties: &armauthorization.RoleAssignmentProperties{PrincipalID: &who, RoleDefinitionID: &role}}, nil)
+	if err != nil {
+		return err
+	}
+	if *made.Properties.Scope != scope || *made.Properties.PrincipalType != armauthorization.PrincipalTypeServicePrincipal {
+		return fmt.Errorf("made %+v", *made.Properties)
+	}
+	page, err := c.NewListForScopePager(scope, &armauthorization.RoleAssignmentsClientListForScopeOptions{Filter: to.Ptr("principalId+eq+'" + who + "'")}).NextPage(ctx)
+	if err != nil || len(page.Value) != 1 {
+		return fmt.Errorf("%d assignments of the principal, %w", len(page.Value), err)
+	}
+	_, twice := c.Create(ctx, scope, "00000000-0000-4000-8000-0000000000c2", armauthorization.RoleAssignmentCreateParameters{Properties: &armauthorization.RoleAssignmentProperties{PrincipalID: &who, RoleDefinitionID: &role}}, nil)
+	if err := refused(twice, 409, "RoleAssignmentExists"); err != nil {
+		return err
+	}
+	_, err = c.Delete(ctx, scope, name, nil)
+	return err
 }
 
 func wrongOrder(ctx context.Context, w *world, f *armcompute.ClientFactory) error {
