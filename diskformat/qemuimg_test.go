@@ -46,15 +46,17 @@ func newZstd(t testing.TB) Decompressor {
 }
 
 // qemuImg runs the oracle.
-func qemuImg(t testing.TB, args ...string) {
+func qemuImg(t testing.TB, args ...string) []byte {
 	t.Helper()
 	path, err := exec.LookPath("qemu-img")
 	if err != nil {
 		t.Fatalf("qemu-img is not installed: apt-get install qemu-utils: %v", err)
 	}
-	if out, err := exec.Command(path, args...).CombinedOutput(); err != nil {
+	out, err := exec.Command(path, args...).CombinedOutput()
+	if err != nil {
 		t.Fatalf("qemu-img %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
+	return out
 }
 
 // writeRaw writes a sparse disk: runs of random bytes and of text, runs of written zeros, and holes,

@@ -2,6 +2,8 @@ package diskformat
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -50,5 +52,39 @@ func TestFixedVHD(t *testing.T) {
 	}
 	if _, err := NewFixedVHD(nil, 513, [16]byte{}, time.Time{}); err == nil {
 		t.Error("an odd size was taken")
+	}
+}
+
+// TestFixedVHDLarge: beyond what cylinders, heads and sectors can say, readers still see the exact size.
+func TestFixedVHDLarge(t *testing.T) {
+	for _, size := range []int64{65535*16*63*SectorSize - SectorSize, 65535 * 16 * 63 * SectorSize, 127 << 30, 65535*16*255*SectorSize + SectorSize, 2040 << 30} {
+		name := filepath.Join(t.TempDir(), "image.vhd")
+		v, err := NewFixedVHD(nil, size, [16]byte{1}, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		footer := make([]byte, SectorSize)
+		if n, err := v.ReadAt(footer, size); n != SectorSize || err != nil && err != io.EOF {
+			t.Fatalf("%d bytes: footer of %d bytes, %v", size, n, err)
+		}
+		f, err := os.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = f.WriteAt(footer, size) // a hole before it
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Fatal(err)
+		}
+		d, err := Open(name, Options{Format: VHD})
+		if err != nil {
+			t.Fatalf("%d bytes: %v", size, err)
+		}
+		if d.Size() != size {
+			t.Errorf("our reader sees %d bytes, want %d", d.Size(), size)
+		}
+		d.Close()
+		if out := qemuImg(t, "info", "-f", "vpc", "--output=json", name); !bytes.Contains(out, fmt.Appendf(nil, `"virtual-size": %d,`, size)) {
+			t.Errorf("%d bytes: qemu-img says %s", size, out)
+		}
 	}
 }
