@@ -181,6 +181,13 @@ func (s *stage) cutOff(t *testing.T) {
 		}
 		return nil
 	})
+	s.arm.t = t
+	made := s.arm.want(201, "", "PUT", s.address(leader)+strings.Replace(at, "2.0.0", "2.0.1", 1), map[string]any{"location": "north", "properties": map[string]any{
+		"publishingProfile": map[string]any{"targetRegions": []any{map[string]any{"name": "north"}, map[string]any{"name": gone}}},
+		"storageProfile":    map[string]any{"source": map[string]any{"id": at}}}})
+	if op := s.arm.do("GET", made.header.Get("Azure-AsyncOperation"), nil); op.body["status"] != "InProgress" || !strings.Contains(fmt.Sprint(op.body["details"]), gone) {
+		t.Errorf("the operation does not say that it waits for %s: %s", gone, op.raw)
+	}
 	out := filepath.Join(t.TempDir(), "pulled.raw")
 	other := map[string]string{"north": "east", "east": "north", "south": "north"}[gone]
 	s.at(other).ok(t, "pull", "gal_keep/debian/2.0.0", "-o", out)
