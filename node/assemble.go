@@ -103,7 +103,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 		TempDir: n.dir.Temp(), Holding: func() bool { return ups.Active() > 0 }, Now: time.Now, Log: n.log.With("component", "replication")})
 	keeper := stores.New(stores.Options{Region: n.id.Region, Stores: n.opts.Stores, State: n.m.View, Reports: n.reports, Metrics: counted,
 		Ready: func(id gallery.StoreID, s blobstore.Store) { store.Add(id, s); loop.Poke() }, Now: time.Now, Log: n.log.With("component", "stores")})
-	web, err := imports.NewWeb(n.opts.Imports)
+	web, err := imports.NewWeb(n.opts.Imports, n.defaultSubscription)
 	if err != nil {
 		return err
 	}
@@ -144,6 +144,13 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 		},
 	})
 	return nil
+}
+
+func (n *Node) defaultSubscription() gallery.SubscriptionID {
+	if c := n.m.View().Cluster(); c != nil {
+		return c.Subscription
+	}
+	return ""
 }
 
 // seatOf is the seat that a join token names; what the log does not know it refuses anyhow.

@@ -61,6 +61,9 @@ func (h *handler) snapshotSource(r *request, p schema.Tree, s *gallery.Snapshot)
 		if err := checkURI(uri, creationPath+".sourceUri"); err != nil {
 			return err
 		}
+		if err := h.account(r, text(p, "creationData.storageAccountId"), creationPath+".storageAccountId"); err != nil {
+			return err
+		}
 		s.Import = &gallery.Import{ID: newImport(), URI: uri, Account: text(p, "creationData.storageAccountId")}
 		return nil
 	case "Copy":

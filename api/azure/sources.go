@@ -92,6 +92,9 @@ func (h *handler) diskSource(r *request, disk schema.Tree, lun int, at string, v
 		if err := checkURI(uri, at+".uri"); err != nil {
 			return err
 		}
+		if err := h.account(r, account, at+".storageAccountId"); err != nil {
+			return err
+		}
 		v.Imports = append(v.Imports, gallery.DiskImport{LUN: lun, HostCaching: caching, Import: gallery.Import{ID: newImport(), URI: uri, Account: account}})
 		return nil
 	case id != "":
@@ -136,6 +139,25 @@ func checkURI(text, at string) error {
 	u, err := url.Parse(text)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || len(text) > 2048 {
 		return fault.At(fault.InvalidParameter, at, "The link must be an http or https URL of at most 2048 bytes without user information.")
+	}
+	return nil
+}
+
+// account checks the right to read from a storage account that a body names: the operator's credentials stand behind it.
+func (h *handler) account(r *request, id, at string) error {
+	if id == "" {
+		return nil
+	}
+	parsed, err := armid.ParseID(id)
+	if err != nil || !strings.EqualFold(parsed.Type(), "Microsoft.Storage/storageAccounts") || parsed.Name() == "" {
+		return fault.At(fault.InvalidParameter, at, "The member must be the id of a storage account.")
+	}
+	if !h.o.Access.Sees(r.Context(), parsed.Subscription()) {
+		return fault.At(fault.NotFound, at, "The source '%s' could not be found.", id)
+	}
+	const action = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"
+	if err := h.o.Access.Check(r.Context(), action, parsed.String()); err != nil {
+		return fault.At(fault.LinkedAuthorization, at, "The client has permission to write the resource, but not to perform '%s' on the linked scope '%s'.", action, parsed)
 	}
 	return nil
 }

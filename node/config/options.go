@@ -44,7 +44,9 @@ type Imports struct {
 // bucket where they are given, else as they are.
 type Account struct {
 	URL string `yaml:"url"` // prefix of the URLs that belong to the account
-	S3  *S3    `yaml:"s3"`  // the bucket whose keys follow the prefix
+	// Subscription is the one whose account this is: nobody reads it by naming an account of another. Default: the cluster's default one.
+	Subscription string `yaml:"subscription"`
+	S3           *S3    `yaml:"s3"` // the bucket whose keys follow the prefix
 }
 
 // API is how clients see the node.

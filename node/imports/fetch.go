@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"loggia/api/azure/armid"
 	"loggia/blobstore/s3"
 	"loggia/gallery"
 	"loggia/internal/outgoing"
@@ -21,21 +22,23 @@ type Web struct {
 	client   *outgoing.Client
 	accounts map[string]account
 	max      int64
+	home     func() gallery.SubscriptionID // whose accounts are those that name no subscription
 }
 
 // account is what a storage account stands for.
 type account struct {
-	prefix string
-	bucket *s3.Store        // or
-	client *outgoing.Client // fetched as it is, from this origin only
+	subscription gallery.SubscriptionID // "": the default one
+	prefix       string
+	bucket       *s3.Store        // or
+	client       *outgoing.Client // fetched as it is, from this origin only
 }
 
 var _ Fetcher = (*Web)(nil)
 
 // NewWeb reads the configuration of imports.
-func NewWeb(c config.Imports) (*Web, error) {
+func NewWeb(c config.Imports, home func() gallery.SubscriptionID) (*Web, error) {
 	o := outgoing.Options{Policy: outgoing.Policy{Allow: c.Allow, Networks: c.Networks}}
-	w := &Web{accounts: map[string]account{}, max: int64(c.MaxSize)}
+	w := &Web{accounts: map[string]account{}, max: int64(c.MaxSize), home: home}
 	if c.CAFile != "" {
 		pem, err := os.ReadFile(c.CAFile)
 		if err != nil {
@@ -61,7 +64,7 @@ func NewWeb(c config.Imports) (*Web, error) {
 }
 
 func newAccount(a config.Account, o outgoing.Options) (account, error) {
-	out := account{prefix: strings.TrimSuffix(a.URL, "/") + "/"}
+	out := account{subscription: gallery.SubscriptionID(strings.ToLower(a.Subscription)), prefix: strings.TrimSuffix(a.URL, "/") + "/"}
 	if a.S3 == nil {
 		u, err := url.Parse(a.URL)
 		if err != nil {
@@ -102,7 +105,7 @@ func (w *Web) Open(ctx context.Context, i *gallery.Import, dir string) (File, er
 	}
 	name := strings.ToLower(i.Account[strings.LastIndexByte(i.Account, '/')+1:])
 	a, ok := w.accounts[name]
-	if !ok {
+	if !ok || !w.owns(i.Account, a) {
 		return nil, unsupported(fmt.Sprintf("the storage account %q is not among imports.accounts", name))
 	}
 	key, ok := strings.CutPrefix(i.URI, a.prefix)
@@ -117,6 +120,16 @@ func (w *Web) Open(ctx context.Context, i *gallery.Import, dir string) (File, er
 		return a.client.Open(ctx, i.URI, w.max, dir)
 	}
 	return w.object(ctx, a, key)
+}
+
+// owns says whether an id names the account of the subscription that it belongs to. A bare name is one of the default subscription.
+func (w *Web) owns(id string, a account) bool {
+	of := a.subscription
+	if of == "" {
+		of = w.home()
+	}
+	parsed, err := armid.ParseID(id)
+	return err == nil && strings.EqualFold(string(parsed.Subscription()), string(of)) || !strings.Contains(id, "/") && of == w.home()
 }
 
 // keyOf is the name of what lies below an account's prefix. It never leads out of it, however a server reads the path.

@@ -22,7 +22,7 @@ import (
 func web(t *testing.T, c config.Imports) *Web {
 	t.Helper()
 	c.MaxSize = 1 << 20
-	w, err := NewWeb(c)
+	w, err := NewWeb(c, func() gallery.SubscriptionID { return "s" })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,11 +57,12 @@ func TestAccounts(t *testing.T) {
 		t.Errorf("got %q, %v", got, err)
 	}
 	for name, i := range map[string]gallery.Import{
-		"beside the prefix":    {URI: srv.URL + "/goldener/a", Account: id + "golden"},
-		"an unknown account":   {URI: srv.URL + "/golden/a", Account: id + "other"},
-		"without the account":  {URI: srv.URL + "/golden/a"},
-		"another origin":       {URI: "https://example.org/golden/a", Account: id + "golden"},
-		"a prefix in disguise": {URI: srv.URL + "@evil.example/golden/a", Account: id + "golden"},
+		"beside the prefix":       {URI: srv.URL + "/goldener/a", Account: id + "golden"},
+		"an unknown account":      {URI: srv.URL + "/golden/a", Account: id + "other"},
+		"without the account":     {URI: srv.URL + "/golden/a"},
+		"of another subscription": {URI: srv.URL + "/golden/a", Account: "/subscriptions/t/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/golden"},
+		"another origin":          {URI: "https://example.org/golden/a", Account: id + "golden"},
+		"a prefix in disguise":    {URI: srv.URL + "@evil.example/golden/a", Account: id + "golden"},
 	} {
 		if _, err := fetch(t, w, i); !errors.Is(err, outgoing.ErrForbidden) {
 			t.Errorf("%s: got %v, want %v", name, err, outgoing.ErrForbidden)
