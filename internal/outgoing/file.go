@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The cache of a file that is read by ranges.
@@ -88,6 +90,13 @@ func (f *File) copy(resp *http.Response, max int64, dir string) (err error) {
 	if err := tooLarge(resp.ContentLength, max); err != nil {
 		return err
 	}
+	room, err := roomIn(dir)
+	if err != nil {
+		return err
+	}
+	if resp.ContentLength > room {
+		return fmt.Errorf("%w: %d bytes, and half of what is free is %d", ErrNoRoom, resp.ContentLength, room)
+	}
 	if f.spool, err = os.CreateTemp(dir, "import-*"); err != nil {
 		return err
 	}
@@ -99,14 +108,26 @@ func (f *File) copy(resp *http.Response, max int64, dir string) (err error) {
 	if err := os.Remove(f.spool.Name()); err != nil { // it goes with the process
 		return err
 	}
-	f.size, err = io.Copy(f.spool, io.LimitReader(&alive{r: resp.Body}, max+1))
+	f.size, err = io.Copy(f.spool, io.LimitReader(&alive{r: resp.Body}, min(max, room)+1))
 	if err != nil {
 		return fmt.Errorf("read from %s: %w", resp.Request.URL.Host, err)
 	}
 	if resp.ContentLength >= 0 && f.size < resp.ContentLength && f.size <= max {
 		return fmt.Errorf("read from %s: %w", resp.Request.URL.Host, io.ErrUnexpectedEOF)
 	}
+	if f.size > room {
+		return fmt.Errorf("%w: more than half of what is free, %d bytes", ErrNoRoom, room)
+	}
 	return tooLarge(f.size, max)
+}
+
+// roomIn is how much a copy may take in a folder: half of what is free, since others live there, too.
+func roomIn(dir string) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return 0, fmt.Errorf("free space of %s: %w", dir, err)
+	}
+	return int64(st.Bavail) * int64(st.Bsize) / 2, nil
 }
 
 // alive ends a body in which nothing moves for too long.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -219,4 +220,17 @@ func FuzzCheck(f *testing.F) {
 			t.Fatalf("%q is allowed", s)
 		}
 	})
+}
+
+// TestNoRoom: a source that says that it is larger than half of what is free is not begun, and may be tried again.
+func TestNoRoom(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", strconv.FormatInt(1<<60, 10))
+		_, _ = w.Write([]byte("the first bytes"))
+	}))
+	defer srv.Close()
+	_, err := client(t, Policy{Allow: []string{srv.URL}, Networks: loopback}).Open(t.Context(), srv.URL, 1<<62, t.TempDir())
+	if !errors.Is(err, ErrNoRoom) || Permanent(err) {
+		t.Errorf("got %v, permanent %v; want %v", err, Permanent(err), ErrNoRoom)
+	}
 }

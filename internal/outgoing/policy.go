@@ -18,6 +18,7 @@ var (
 	ErrRefused   = errors.New("the source refuses access")    // 401, 403
 	ErrChanged   = errors.New("the source changed meanwhile") //
 	ErrTooLarge  = errors.New("the source is too large")      //
+	ErrNoRoom    = errors.New("no room for a copy")           // may pass
 	ErrContent   = errors.New("the source cannot be used")    // empty, or packed on its way
 )
 

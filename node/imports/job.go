@@ -136,7 +136,7 @@ func reasonOf(err error) (gallery.Reason, bool) {
 		{diskformat.ErrEncrypted, gallery.ReasonSourceInvalid, true}, {diskformat.ErrUnsupported, gallery.ReasonSourceInvalid, true},
 		{diskformat.ErrTooLarge, gallery.ReasonSourceInvalid, true},
 		{gallery.ErrLimit, gallery.ReasonSourceInvalid, true},
-		{gallery.ErrVerification, gallery.ReasonVerification, false}, {blobstore.ErrFull, gallery.ReasonStoreFull, false},
+		{gallery.ErrVerification, gallery.ReasonVerification, false}, {blobstore.ErrFull, gallery.ReasonStoreFull, false}, {outgoing.ErrNoRoom, gallery.ReasonStoreFull, false},
 		{blobstore.ErrUnavailable, gallery.ReasonUnreachable, false}, {gallery.ErrUnavailable, gallery.ReasonStoreUnavailable, false},
 	} {
 		if errors.Is(err, x.err) {
