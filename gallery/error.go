@@ -40,6 +40,8 @@ const (
 
 	// ErrBlockedBeforeEOL is a kind of ErrNotAllowed: the safety profile guards the version until its end of life.
 	ErrBlockedBeforeEOL Kind = "DeleteGalleryImageVersionBlockedBeforeEndOfLife"
+	// ErrExpired is a kind of ErrUnauthenticated: the token was good once.
+	ErrExpired Kind = "TokenExpired"
 	// ErrNoGroup is a kind of ErrNotFound: the resource group is not there.
 	ErrNoGroup Kind = "ResourceGroupNotFound"
 	// ErrQuota is a kind of ErrNotAllowed: the subscription or the definition holds as many as it may.
@@ -56,6 +58,8 @@ func (k Kind) Parent() Kind {
 		return ErrConflict
 	case ErrBlockedBeforeEOL, ErrQuota:
 		return ErrNotAllowed
+	case ErrExpired:
+		return ErrUnauthenticated
 	case ErrNoGroup:
 		return ErrNotFound
 	}

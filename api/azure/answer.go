@@ -84,6 +84,7 @@ var codes = map[gallery.Kind]fault.Code{
 	gallery.ErrPrecondition:    fault.PreconditionFailed,
 	gallery.ErrNotAllowed:      fault.OperationNotAllowed,
 	gallery.ErrUnauthenticated: fault.InvalidToken,
+	gallery.ErrExpired:         fault.ExpiredToken,
 	gallery.ErrForbidden:       fault.AuthorizationFailed,
 	gallery.ErrNoLeader:        fault.ServiceUnavailable,
 	gallery.ErrUnavailable:     fault.ServiceUnavailable,

@@ -72,7 +72,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.authorized(w, r, req, route)
 	})), func(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("WWW-Authenticate", `Bearer authorization_uri="`+h.o.Challenge(h.o.Base(r))+`", error="invalid_token", error_description="the token is missing, malformed, expired or not ours"`)
-		h.refuse(w, r, fault.New(fault.InvalidToken, "%s", told(err)))
+		if r.Header.Get("Authorization") == "" {
+			err = fault.New(fault.AuthenticationFailed, "Authentication failed. The 'Authorization' header is missing.")
+		}
+		h.refuse(w, r, err)
 	}).ServeHTTP(w, r)
 }
 

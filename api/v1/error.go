@@ -29,6 +29,7 @@ var statuses = map[gallery.Kind]int{
 	gallery.ErrPrecondition:     http.StatusPreconditionFailed,
 	gallery.ErrNotAllowed:       http.StatusConflict,
 	gallery.ErrUnauthenticated:  http.StatusUnauthorized,
+	gallery.ErrExpired:          http.StatusUnauthorized,
 	gallery.ErrForbidden:        http.StatusForbidden,
 	gallery.ErrNoLeader:         http.StatusServiceUnavailable,
 	gallery.ErrUnavailable:      http.StatusServiceUnavailable,

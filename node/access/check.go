@@ -39,7 +39,7 @@ func (a *Access) still(v View, p authn.Principal) error {
 		return refused("the access token is not known here")
 	}
 	if !p.Until.IsZero() && a.o.Now().After(p.Until.Add(tokens.Skew)) {
-		return refused("the access token has expired")
+		return expired("the access token has expired")
 	}
 	if row := v.Principal(p.ID); !p.Operator() && (row == nil || row.Disabled) {
 		return errGone

@@ -50,6 +50,10 @@ func refused(why string) error {
 	return &gallery.Error{Kind: gallery.ErrUnauthenticated, Op: "authenticate", Message: why}
 }
 
+func expired(why string) error {
+	return &gallery.Error{Kind: gallery.ErrExpired, Op: "authenticate", Message: why}
+}
+
 // Verify implements authn.Verifier: an access token of the cluster, or one of our JWTs. The principal's row is looked at
 // every time, so that disabling somebody works as fast as the log travels.
 func (a *Access) Verify(_ context.Context, token string) (authn.Principal, error) {
@@ -97,7 +101,7 @@ func (a *Access) static(v View, token string) (authn.Principal, error) {
 	case row == nil || string(row.ID) != id:
 		return authn.Principal{}, refused("the access token is not known here")
 	case row.Expired(a.o.Now()):
-		return authn.Principal{}, refused("the access token expired at " + row.Expires.Format(time.RFC3339))
+		return authn.Principal{}, expired("the access token expired at " + row.Expires.Format(time.RFC3339))
 	case row.Owner == "":
 		return authn.Principal{Name: row.Principal, Token: row.ID, Until: row.Expires}, nil
 	}

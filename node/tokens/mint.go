@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -121,6 +122,9 @@ func (s *Service) Verify(v View, token string) (Bearer, error) {
 	}
 	payload, c, err := s.verify(v, token, IssuerOf(cluster.ID), AudienceOf(cluster.ID))
 	if err != nil {
+		if errors.Is(err, errExpired) {
+			return Bearer{}, &gallery.Error{Kind: gallery.ErrExpired, Op: "authenticate", Message: "the access token has expired"}
+		}
 		return Bearer{}, unauthenticated("the access token was refused: " + reason(err))
 	}
 	var got struct {

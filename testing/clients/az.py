@@ -160,6 +160,7 @@ def generic():
 def wrong():
     refused("CannotDeleteResource", f"sig delete -g {RG} -r {GAL}")
     refused("CannotDeleteResource", f"sig image-definition delete -g {RG} -r {GAL} -i debian")
+    refused("DeleteGalleryImageVersionBlockedBeforeEndOfLife", f"sig image-version delete -g {RG} -r {GAL} -i debian -e 1.0.0")
     # The block until the end of life holds only where there is one; it is taken off as a person would.
     az(f"rest --method patch --url '{BASE}{id_of('/images/debian/versions/1.0.0')}?api-version={NEWEST}' --body '{{\"properties\":{{\"safetyProfile\":{{\"blockDeletionBeforeEndOfLife\":false}}}}}}'")
 

@@ -143,7 +143,10 @@ func TestAzureRights(t *testing.T) {
 	})
 
 	t.Run("bad tokens", func(t *testing.T) {
-		for name, token := range map[string]string{"none": "", "nonsense": "x.y.z", "cut": a.token[:len(a.token)-4]} {
+		b := a.on(t)
+		b.token = ""
+		b.want(401, "AuthenticationFailed", "GET", gal, nil)
+		for name, token := range map[string]string{"nonsense": "x.y.z", "cut": a.token[:len(a.token)-4]} {
 			b := a.on(t)
 			b.token = token
 			if r := b.want(401, "InvalidAuthenticationToken", "GET", gal, nil); !strings.Contains(r.header.Get("WWW-Authenticate"), "authorization_uri=") {

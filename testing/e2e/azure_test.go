@@ -223,7 +223,7 @@ func TestAzure(t *testing.T) {
 		if patched.at("properties.description") != "e" {
 			t.Errorf("patched: %s", patched.raw)
 		}
-		a.want(409, "PropertyChangeNotAllowed", "PUT", gal, map[string]any{"location": "b"})
+		a.want(409, "InvalidResourceLocation", "PUT", gal, map[string]any{"location": "b"})
 		definition := map[string]any{"location": "a", "properties": map[string]any{"osType": "linux", "osState": "Generalized",
 			"identifier": map[string]any{"publisher": "p", "offer": "o", "sku": "s"}, "recommended": map[string]any{"vCPUs": map[string]any{"min": "1", "max": 4}}}}
 		a.want(404, "ParentResourceNotFound", "PUT", strings.Replace(img, "Gal1", "none", 1), definition)
@@ -232,6 +232,7 @@ func TestAzure(t *testing.T) {
 			t.Errorf("definition: %s", i.raw)
 		}
 		a.want(409, "Conflict", "PUT", gal+"/images/twin", definition)
+		a.want(409, "PropertyChangeNotAllowed", "PATCH", img, map[string]any{"properties": map[string]any{"osType": "Windows"}})
 		if r := a.want(200, "", "GET", gal+"/images", nil); len(r.body["value"].([]any)) != 1 {
 			t.Errorf("definitions: %s", r.raw)
 		}

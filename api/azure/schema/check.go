@@ -132,6 +132,10 @@ func (c *comparison) members(fields []field, old, now Tree, at string) {
 		case f.shape == list && f.key != "" && f.mode != immutable:
 			c.elements(f, old[f.name], now[f.name], where)
 		case f.mode == immutable && !equal(f, old[f.name], now[f.name]):
+			if f.name == "location" {
+				c.bad(fault.InvalidLocation, "location", "The resource already exists in location '%v'. A resource with the same name cannot be created in location '%v'.", old[f.name], now[f.name])
+				continue
+			}
 			c.bad(fault.PropertyChangeNotAllowed, where, "Changing property '%s' is not allowed.", strings.TrimPrefix(where, at[:strings.IndexByte(at+".", '.')]+"."))
 		}
 	}

@@ -175,8 +175,12 @@ func testChange(t *testing.T, k Kind, p place, name string, old Tree) {
 			t.Errorf("%s: a client's value of what is only shown was taken: %s", name, show(got))
 		}
 	case immutable:
-		if !errors.Is(err, fault.New(fault.PropertyChangeNotAllowed, "")) {
-			t.Errorf("%s: a change: got %v, want %s", name, err, fault.PropertyChangeNotAllowed)
+		want := fault.PropertyChangeNotAllowed
+		if p.field.name == "location" {
+			want = fault.InvalidLocation
+		}
+		if !errors.Is(err, fault.New(want, "")) {
+			t.Errorf("%s: a change: got %v, want %s", name, err, want)
 		}
 	default:
 		if err != nil {
