@@ -47,7 +47,7 @@ func ParseToken(text string) (id string, hash digest.Digest, err error) {
 		return "", hash, fmt.Errorf("%w: has no secret", ErrMalformed)
 	}
 	raw, err := encoding.DecodeString(secret)
-	if err != nil || len(raw) != 32 {
+	if err != nil || len(raw) != 32 || len(secret) != encoding.EncodedLen(32) { // the decoder passes over line ends
 		return "", hash, fmt.Errorf("%w: secret is not 32 bytes of base64url", ErrMalformed)
 	}
 	return id, digest.Of(raw), nil

@@ -15,11 +15,14 @@ func TestTokenRoundTrip(t *testing.T) {
 	if other == text {
 		t.Fatal("two tokens are equal")
 	}
+	if _, _, err := ParseToken(text + "\n"); !errors.Is(err, ErrMalformed) {
+		t.Fatalf("a token with a line end after it: %v, want ErrMalformed", err)
+	}
 }
 
 func FuzzParseToken(f *testing.F) {
 	text, _ := NewToken("id")
-	for _, s := range []string{"", text, text[:len(text)-1], text + "A", "loggia-token.", "loggia-token.a.", "Bearer x"} {
+	for _, s := range []string{"", text, text[:len(text)-1], text + "A", text[:len(text)-1] + "\n" + text[len(text)-1:], "loggia-token.", "loggia-token.a.", "Bearer x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

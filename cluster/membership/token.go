@@ -54,7 +54,7 @@ func Parse(s string) (Token, error) {
 		return Token{}, fmt.Errorf("%w: has %d characters, want %d: was it cut?", ErrToken, len(s), len(prefix)+encoding.EncodedLen(size))
 	}
 	b, err := encoding.DecodeString(rest)
-	if err != nil {
+	if err != nil || len(b) != size { // the decoder passes over line ends
 		return Token{}, fmt.Errorf("%w: is no base64url", ErrToken)
 	}
 	body, sum := b[:size-sumSize], sha256.Sum256(b[:size-sumSize])

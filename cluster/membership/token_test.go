@@ -83,6 +83,7 @@ func TestTextThatIsNoToken(t *testing.T) {
 		"a space":       s + " ",
 		"padding":       s + "=",
 		"other base64":  prefix + strings.Repeat("+", len(s)-len(prefix)),
+		"line ends":     s[:len(s)-2] + "\r\n", // which a base64 decoder passes over
 		"mistyped once": s[:len(s)-9] + "x" + s[len(s)-8:],
 	} {
 		if _, err := Parse(in); !errors.Is(err, ErrToken) {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +11,7 @@ import (
 
 	"loggia/api/client"
 	"loggia/api/v1"
+	"loggia/internal/clientsecret"
 )
 
 func (c *cli) aclCommand() *cobra.Command {
@@ -28,13 +27,6 @@ func (c *cli) keysCommand() *cobra.Command {
 logs in again. Keys turn by themselves every 30 days without that.`,
 		RunE: c.call(func(cmd *cobra.Command, cl *client.Client, _ []string) error { return cl.ReplaceKeys(cmd.Context()) })})
 	return cmd
-}
-
-// newSecret makes a client secret here and not on the server, so that a request sent again has the same.
-func newSecret() string {
-	var raw [32]byte
-	_, _ = rand.Read(raw[:]) // never fails since Go 1.24
-	return base64.RawURLEncoding.EncodeToString(raw[:])
 }
 
 func (c *cli) bootstrapCommand() *cobra.Command {
@@ -60,7 +52,7 @@ once. Its secret is shown now and never again: as shell assignments, or with -o 
 }
 
 func bootstrap(cmd *cobra.Command, cl *client.Client, r v1.BootstrapRequest) (v1.Bootstrap, error) {
-	r.Secret = newSecret()
+	r.Secret = clientsecret.New()
 	b, err := cl.Bootstrap(cmd.Context(), r)
 	b.ClientSecret = r.Secret
 	return b, err
@@ -152,7 +144,7 @@ value in its group claim.`,
 			if k != "ServicePrincipal" || !secret {
 				return c.print(p, principalTable(p))
 			}
-			text := newSecret()
+			text := clientsecret.New()
 			if _, err := cl.AddSecret(cmd.Context(), p.ID, v1.SecretRequest{Name: "first", TTL: ttl, Secret: text}); err != nil {
 				return fmt.Errorf("the principal %s was made, but has no secret: %w", p.ID, err)
 			}
@@ -215,7 +207,7 @@ func (c *cli) secretCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "secret", Short: "Client secrets of a service principal"}
 	var r v1.SecretRequest
 	add := &cobra.Command{Use: "add PRINCIPAL", Short: "Make a client secret and show it once", Args: cobra.ExactArgs(1), RunE: c.call(func(cmd *cobra.Command, cl *client.Client, args []string) error {
-		r.Secret = newSecret()
+		r.Secret = clientsecret.New()
 		s, err := cl.AddSecret(cmd.Context(), args[0], r)
 		if err != nil {
 			return err

@@ -13,6 +13,7 @@ import (
 	"loggia/api/v1"
 	"loggia/gallery"
 	"loggia/internal/atomicfile"
+	"loggia/internal/clientsecret"
 	"loggia/node"
 )
 
@@ -34,7 +35,7 @@ func devOwner(ctx context.Context, dir string, first *node.Node, token string) (
 		return b, nil
 	}
 	if b.ClientSecret == "" {
-		b.ClientSecret = newSecret()
+		b.ClientSecret = clientsecret.New()
 		if err := writeOwner(file, b); err != nil {
 			return b, err
 		}

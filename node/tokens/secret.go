@@ -1,14 +1,13 @@
 package tokens
 
 import (
-	"crypto/rand"
 	"crypto/subtle"
-	"encoding/base64"
 	"time"
 
 	"github.com/google/uuid"
 
 	"loggia/gallery"
+	"loggia/internal/clientsecret"
 	"loggia/internal/digest"
 )
 
@@ -18,9 +17,7 @@ const hintLength = 3
 // NewSecret makes a client secret of 256 random bits: its text, which is shown once, and the row that is kept. It is
 // random through and through, so a plain SHA-256 of it cannot be searched.
 func NewSecret(name string, expires time.Time) (string, gallery.Secret) {
-	var raw [32]byte
-	_, _ = rand.Read(raw[:]) // never fails since Go 1.24
-	text := base64.RawURLEncoding.EncodeToString(raw[:])
+	text := clientsecret.New()
 	return text, gallery.Secret{ID: uuid.NewString(), Hash: digest.Of([]byte(text)), Hint: text[:hintLength], Name: name, Expires: expires}
 }
 
@@ -44,10 +41,9 @@ func hasSecret(p *gallery.Principal, text string, now time.Time) bool {
 	return good == 1
 }
 
-// SecretOf makes the row of a secret whose text the client made, as NewSecret makes it: no word that people think of.
+// SecretOf makes the row of a secret whose text the client made, as NewSecret makes it.
 func SecretOf(text, name string, expires time.Time) (gallery.Secret, error) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(raw) != 32 {
+	if !clientsecret.Valid(text) {
 		return gallery.Secret{}, &gallery.Error{Kind: gallery.ErrInvalid, Op: "add secret", Field: "secret", Message: "must be 32 random bytes in base64url without padding"}
 	}
 	return gallery.Secret{ID: uuid.NewString(), Hash: digest.Of([]byte(text)), Hint: text[:hintLength], Name: name, Expires: expires}, nil
