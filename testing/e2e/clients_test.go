@@ -5,6 +5,7 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"loggia/api/azure/fault"
 )
 
 // gallery of clients: three regions as processes, and the environment from which alone the clients work.
@@ -26,16 +29,22 @@ type stage struct {
 	big  string // the same of the snapshot for those who wait
 	env  []string
 	dir  string // of the stories
+	// codes are the errors that a client was shown.
+	codes map[fault.Code]bool
 }
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	packages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, ".gone") {
+			http.NotFound(w, r)
+			return
+		}
 		http.ServeContent(w, r, "", time.Unix(1e9, 0), strings.NewReader(strings.Repeat("a package ", 100_000)+"!"))
 	}))
 	t.Cleanup(packages.Close)
 	imports := fmt.Sprintf("imports: {allow: ['%s'], networks: ['127.0.0.0/8']}\n", packages.URL)
-	s := &stage{servers: federateWith(t, []string{"north", "east", "south"}, nil, imports)}
+	s := &stage{codes: map[fault.Code]bool{}, servers: federateWith(t, []string{"north", "east", "south"}, nil, imports)}
 	dir, err := filepath.Abs("../clients")
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +68,12 @@ func newStage(t *testing.T) *stage {
 	s.big = image(t, filepath.Join(work, "big.raw"), 96, seed(t))
 	s.at("north").ok(t, "upload", s.big, "--name", "big", "--resource-group", "rg-base")
 	principal := read[program](t, s.user, "acl", "principal", "create", "somebody")
-	s.env = append(os.Environ(), "STORY_PRINCIPAL="+principal.ID, "STORY_REGIONS=north,east,south", "STORY_SNAPSHOT="+sub+"/resourceGroups/rg-base/providers/Microsoft.Compute/snapshots/base",
+	expired := strings.TrimSpace(s.ok(t, "token", "create", "short", "--ttl", "1s", "-o", "json"))
+	var short struct{ Secret string }
+	if err := json.Unmarshal([]byte(expired), &short); err != nil {
+		t.Fatal(err)
+	}
+	s.env = append(os.Environ(), "STORY_PRINCIPAL="+principal.ID, "STORY_CLIENT_ID="+principal.ClientID, "STORY_CLIENT_SECRET="+principal.ClientSecret, "STORY_EXPIRED="+short.Secret, "STORY_REGIONS=north,east,south", "STORY_SNAPSHOT="+sub+"/resourceGroups/rg-base/providers/Microsoft.Compute/snapshots/base",
 		"STORY_PACKAGE="+packages.URL+"/agent.tgz", "REQUESTS_CA_BUNDLE="+s.vars["LOGGIA_CACERT"], "NODE_EXTRA_CA_CERTS="+s.vars["LOGGIA_CACERT"],
 		"AZURE_CONFIG_DIR="+filepath.Join(work, "azure"), "AZURE_CORE_COLLECT_TELEMETRY=no", "AZURE_CORE_NO_COLOR=true", "LOGGIA_ADDRESS="+s.address("north"))
 	for _, name := range []string{"LOGGIA_CACERT", "LOGGIA_TENANT", "LOGGIA_SUBSCRIPTION", "LOGGIA_CLIENT_ID", "LOGGIA_CLIENT_SECRET"} {
@@ -87,10 +101,22 @@ func (s *stage) command(t *testing.T, ctx context.Context, name string, args ...
 // story runs one client's story; what it prints is shown.
 func (s *stage) story(t *testing.T, name string, args ...string) {
 	t.Helper()
+	s.storyWith(t, nil, name, args...)
+}
+
+func (s *stage) storyWith(t *testing.T, env []string, name string, args ...string) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	began := time.Now()
-	out, err := s.command(t, ctx, name, args...).CombinedOutput()
+	cmd := s.command(t, ctx, name, args...)
+	cmd.Env = append(append([]string{}, s.env...), env...)
+	out, err := cmd.CombinedOutput()
+	for line := range strings.Lines(string(out)) {
+		if f := strings.Fields(line); len(f) > 2 && f[0] == "code" {
+			s.codes[fault.Code(f[2])] = true
+		}
+	}
 	t.Logf("%s %s: %v\n%s", filepath.Base(name), strings.Join(args, " "), time.Since(began).Round(time.Millisecond), out)
 	if err != nil {
 		t.Errorf("the story failed: %v", err)
@@ -119,8 +145,62 @@ func TestClients(t *testing.T) {
 		s.at("east").ok(t, "pull", "gal_keep/debian/1.0.0", "-o", out)
 		same(t, s.disk, out)
 	})
+	t.Run("errors", func(t *testing.T) { s.story(t, sdk(t), "errors") })
 	t.Run("a region that is cut off", func(t *testing.T) { s.cutOff(t) })
 	t.Run("the leader is lost in a poll", func(t *testing.T) { s.lostLeader(t) })
+	t.Run("a store that is full", func(t *testing.T) { s.full(t) })
+	t.Run("no leader", func(t *testing.T) {
+		s.daemons["north"].kill(t)
+		s.daemons["south"].kill(t)
+		s.storyWith(t, []string{"LOGGIA_ADDRESS=" + s.address("east")}, sdk(t), "alone")
+	})
+	t.Run("every code was shown", func(t *testing.T) {
+		for _, code := range fault.Codes() {
+			if why := unseen[code]; s.codes[code] == (why != "") {
+				t.Errorf("%s: shown %t, though %q", code, s.codes[code], why)
+			}
+		}
+	})
+}
+
+// unseen are the codes that no client can be shown here, and why.
+var unseen = map[fault.Code]string{
+	fault.ImageNotFound:       "answers of the regional read models, which are not there yet",
+	fault.ScopeLocked:         "locks are not there yet",
+	fault.InternalServerError: "no request is known that has it",
+	fault.GroupBeingDeleted:   "a group's deletion is over within a moment, whatever is cut off",
+}
+
+// full gives a region's store no room: the operation fails and names the region; with room again, the same request heals the version.
+func (s *stage) full(t *testing.T) {
+	for _, r := range s.regions {
+		s.ready(t, r)
+	}
+	leader := s.leader(t, "north")
+	region := "east"
+	if leader == "east" {
+		region = "south"
+	}
+	// What no region but the north has.
+	s.at("north").ok(t, "upload", image(t, filepath.Join(t.TempDir(), "new.raw"), 8, seed(t)), "--name", "new", "--resource-group", "rg-base")
+	conf, err := os.ReadFile(s.conf[region])
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(s.conf[region], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.daemons[region].kill(t)
+		s.begin(region)
+		s.ready(t, region)
+	}
+	env := []string{"LOGGIA_ADDRESS=" + s.address(leader), "STORY_SNAPSHOT=/subscriptions/" + s.vars["LOGGIA_SUBSCRIPTION"] + "/resourceGroups/rg-base/providers/Microsoft.Compute/snapshots/new", "STORY_GROUP=rg-keep", "STORY_GALLERY=gal_keep"}
+	again(strings.Replace(string(conf), "reserve: 1MiB", "reserve: 1000TiB", 1))
+	s.storyWith(t, append(env, "STORY_FULL="+region), sdk(t), "full")
+	again(string(conf))
+	s.storyWith(t, env, sdk(t), "full")
 }
 
 // polling starts a client that makes a version of the big snapshot in three regions and waits for it, and returns when the wait has begun.

@@ -4,7 +4,9 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 )
 
 // Code is an error code of the wire. Clients compare it; codes only grow.
@@ -69,6 +71,9 @@ var statuses = map[Code]int{
 	TooManyRequests:    http.StatusTooManyRequests, ServiceUnavailable: http.StatusServiceUnavailable,
 	InternalServerError: http.StatusInternalServerError, ReplicationNotCompleted: http.StatusConflict,
 }
+
+// Codes returns every code, in order.
+func Codes() []Code { return slices.Sorted(maps.Keys(statuses)) }
 
 // Status returns the HTTP status of a code; 500 for one that has none.
 func (c Code) Status() int {

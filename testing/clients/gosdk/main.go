@@ -102,7 +102,8 @@ func refused(err error, status int, code string) error {
 func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
-	stories := map[string]func(context.Context, *world) error{"v8": storyV8, "v5": storyV5, "poll": storyPoll}
+	stories := map[string]func(context.Context, *world) error{"v8": storyV8, "v5": storyV5, "poll": storyPoll,
+		"errors": storyErrors, "full": storyFull, "alone": storyAlone}
 	for _, name := range os.Args[1:] {
 		w, err := newWorld(name)
 		if err == nil {
