@@ -102,8 +102,14 @@ func TestVersionOperationFails(t *testing.T) {
 	if len(o.Details) != 1 || o.Details[0].Target != "b" || !strings.Contains(o.Details[0].Message, "StoreFull: no room") {
 		t.Errorf("details %+v", o.Details)
 	}
-	// A later write heals.
+	// A later write tries again at once, fails again, and heals when there is room.
 	r.start(2, gallery.OperationUpdate, &command.VersionPut{Version: version(1, d, "a", "a", "b", "c")})
+	r.wantOperation(2, gallery.OperationInProgress, "")
+	if row := r.m.View().Replica(key(d, "b", 1)); row.State != gallery.ReplicaUnknown || !row.NextRetry.IsZero() || row.LastError != "no room" {
+		t.Errorf("the replica after the write: %+v", row)
+	}
+	g = r.claim(key(d, "b", 1), 2)
+	r.do(&command.ReplicaFail{Replica: key(d, "b", 1), Epoch: g.Replica.Claim.Epoch, Reason: gallery.ReasonStoreFull, Error: "no room", NextRetry: r.now.Add(time.Hour)})
 	r.wantOperation(2, gallery.OperationFailed, gallery.CodeReplicationJobs)
 	r.replicate(1, key(d, "b", 1), 2)
 	r.start(3, gallery.OperationUpdate, &command.VersionPut{Version: version(1, d, "a", "a", "b", "c")})

@@ -144,6 +144,19 @@ func (e *entry) settle(disk gallery.DiskID) {
 	e.progressOf(disk)
 }
 
+// retry makes the failed copies of a disk due at once: whoever writes the version again asks for that, and their operation waits
+// for what comes of it. What no attempt can cure stays as it is.
+func (e *entry) retry(disk gallery.DiskID) {
+	for _, r := range e.ReplicasOfDisk(disk) {
+		if r.State != gallery.ReplicaFailed || r.Reason == gallery.ReasonNoSource || r.Reason == gallery.ReasonNoStore {
+			continue
+		}
+		row := *r
+		row.State, row.Reason, row.NextRetry = gallery.ReplicaUnknown, "", zeroTime
+		state.Put(e.Tx, &row)
+	}
+}
+
 // setNoSource says that no region has the bytes. A worker that has claimed the replica may still hold
 // them all, so its claim stands.
 func (e *entry) setNoSource(r *gallery.Replica) {

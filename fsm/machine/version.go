@@ -51,6 +51,11 @@ func versionPut(e *entry, c *command.VersionPut) (*gallery.ImageVersion, error) 
 	row.Operation = e.waitForVersion(&row)
 	row.ETag, row.Updated, row.UpdatedBy = e.Index(), e.Now(), e.Principal
 	e.putVersion(&row)
+	if old != nil {
+		for _, d := range row.Disks {
+			e.retry(d.Disk)
+		}
+	}
 	return &row, nil
 }
 
