@@ -10,14 +10,16 @@ import (
 	"loggia/fsm/command"
 	"loggia/gallery"
 	"loggia/node/access"
+	"loggia/node/reads"
 	"loggia/node/tokens"
 )
 
 // access makes the parts that know who asks and what they may do.
-func (n *Node) access() (*access.Access, access.Rights, *tokens.Service) {
+func (n *Node) access(current *reads.Reads) (*access.Access, access.Rights, *tokens.Service) {
 	rows := func() access.View { return n.m.View() }
 	log := n.log.With("component", "access")
-	issuing := tokens.New(tokens.Options{State: func() tokens.View { return rows() }, Secret: n.id.Secret, Create: n.createPrincipal, Now: time.Now, Logger: log})
+	settle := func(ctx context.Context) { _, _, _ = current.Settle(ctx, "default") } // it answers from what is at hand where no leader does
+	issuing := tokens.New(tokens.Options{State: func() tokens.View { return rows() }, Settle: settle, Secret: n.id.Secret, Create: n.createPrincipal, Now: time.Now, Logger: log})
 	a := access.New(access.Options{State: rows, Tokens: issuing, Now: time.Now, Log: log})
 	return a, access.Rights{Access: a, Names: access.Names{State: rows}}, issuing
 }

@@ -85,7 +85,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	n.reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	settled := reads.New(n.id.Node, n.raft, n.peers, time.Now)
-	who, rights, sts := n.access()
+	who, rights, sts := n.access(settled)
 	svc := service.New(service.Options{NewSigningKey: n.newSigningKey, Allowed: rights.Allowed, Disk: rights.Disk, State: n.m.View, Log: n.reports, Settle: settled.Settle, Now: time.Now,
 		Cluster: group{r: n.raft, gossip: n.gossip, ca: n.caHash()}})
 

@@ -3,6 +3,7 @@ package azure
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -59,11 +60,15 @@ func (a answer) write(w http.ResponseWriter) {
 
 func quoteETag(n uint64) string { return `"` + strconv.FormatUint(n, 10) + `"` }
 
-// refuse answers an error. What is internal is logged and not told.
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	Refuse(h.o.Log, w, r, err)
+}
+
+// Refuse answers an error as Resource Manager does. What is internal is logged and not told.
+func Refuse(log *slog.Logger, w http.ResponseWriter, r *http.Request, err error) {
 	f := toFault(err)
 	if f.Code == fault.InternalServerError && r.Context().Err() == nil {
-		h.o.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
+		log.Error("request failed", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	switch f.Code {
 	case fault.ServiceUnavailable:

@@ -3,6 +3,7 @@ package sts
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
@@ -51,14 +52,19 @@ type refusal struct {
 
 // refuse answers an error. What is no *Error is logged and not told.
 func (h *handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	Refuse(h.o.Log, h.o.Now(), w, r, err)
+}
+
+// Refuse answers an error as a token endpoint does; one that is no *Error is logged and told as ErrUnavailable.
+func Refuse(log *slog.Logger, now time.Time, w http.ResponseWriter, r *http.Request, err error) {
 	var e *Error
 	if !errors.As(err, &e) {
 		if r.Context().Err() == nil {
-			h.o.Log.Warn("a token was not issued", "error", err)
+			log.Warn("a token was not issued", "error", err)
 		}
 		e = ErrUnavailable
 	}
-	now := h.o.Now().UTC()
+	now = now.UTC()
 	trace, correlation := uuid.NewString(), r.Header.Get("client-request-id")
 	if uuid.Validate(correlation) != nil {
 		correlation = trace

@@ -78,7 +78,7 @@ type Store struct {
 	Zone    string `yaml:"zone"`
 	Class   string `yaml:"class"`   // standard (default), premium
 	Path    string `yaml:"path"`    // filesystem: the directory
-	Reserve Bytes  `yaml:"reserve"` // bytes to keep free; default 1 GiB, at most a tenth of a known total
+	Reserve Bytes  `yaml:"reserve"` // bytes to keep free; default 1 GiB
 	S3      S3     `yaml:"s3"`
 }
 

@@ -79,12 +79,13 @@ type Front struct {
 // New returns a front.
 func New(o Options) *Front {
 	f := &Front{o: o}
-	refuse := func(w http.ResponseWriter, r *http.Request, err error) { respond.Error(o.Log, w, r, err) }
+	refuse := refusal(func(w http.ResponseWriter, r *http.Request, err error) { respond.Error(o.Log, w, r, err) })
+	forward, current := f.forward(refuse), f.current(refuse)
 	inner := http.NewServeMux()
 	guard := authz.New(o.Access, o.Names, refuse)
 	stats := status.Handler(o.Status, o.Metrics, guard, o.Log)
 	content := data.Handler(o.Uploads, o.Disks, guard, o.Log)
-	meta := manage.Handler(o.Service, guard, f.forward, o.Log)
+	meta := manage.Handler(o.Service, guard, forward, o.Log)
 	for pattern, h := range map[string]http.Handler{
 		"/metrics": stats, "/v1/status": stats, "/v1/events": stats, "/v1/galleries/{g}/images/{i}/versions/{v}/status": stats,
 		"/v1/uploads": content, "/v1/uploads/": content, "/v1/galleries/{g}/images/{i}/versions/{v}/disks/": content,
@@ -98,22 +99,24 @@ func New(o Options) *Front {
 	health := status.Health(o.Status)
 	outer.Handle("GET /livez", health)
 	outer.Handle("GET /readyz", health)
-	outer.Handle("POST /v1/join", f.forward(o.Join))
-	outer.Handle(links.Path, f.current(o.Links))
-	outer.Handle("GET /v1/login", f.current(manage.Login(o.Service)))
-	outer.Handle("/", f.current(guarded))
+	outer.Handle("POST /v1/join", forward(o.Join))
+	outer.Handle(links.Path, current(o.Links))
+	outer.Handle("GET /v1/login", current(manage.Login(o.Service)))
+	outer.Handle("/", current(guarded))
 	f.clients = f.dispatch(outer)
 	return f
 }
 
 // dispatch hands the paths of identity and of Resource Manager to their own routers, before a mux could redirect those with doubled slashes.
 func (f *Front) dispatch(next http.Handler) http.Handler {
-	identity := f.current(sts.Handler(sts.Options{Service: f.o.Tokens, Writer: f.forward, Base: f.Base, Own: f.o.Own, Now: time.Now, Log: f.o.Log}))
+	asToken := refusal(func(w http.ResponseWriter, r *http.Request, err error) { sts.Refuse(f.o.Log, time.Now(), w, r, err) })
+	asARM := refusal(func(w http.ResponseWriter, r *http.Request, err error) { azure.Refuse(f.o.Log, w, r, err) })
+	identity := f.current(asToken)(sts.Handler(sts.Options{Service: f.o.Tokens, Writer: f.forward(asToken), Base: f.Base, Own: f.o.Own, Now: time.Now, Log: f.o.Log}))
 	o := f.o.Azure
-	o.Writer, o.Caller, o.Base, o.Log = f.forward, f.caller, f.Base, f.o.Log
+	o.Writer, o.Caller, o.Base, o.Log = f.forward(asARM), f.caller, f.Base, f.o.Log
 	o.Challenge = func(base string) string { return base + "/adfs" }
 	o.Identity = func(ctx context.Context) string { return service.CallerOf(ctx).Principal }
-	arm := f.current(azure.Handler(o))
+	arm := f.current(asARM)(azure.Handler(o))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case sts.Owns(r.URL.Path):
@@ -143,12 +146,19 @@ func (f *Front) Base(r *http.Request) string {
 // Clients serves people and programs.
 func (f *Front) Clients() http.Handler { return f.clients }
 
+// refusal answers an error in the words of a surface: each has clients that understand no other's.
+type refusal func(w http.ResponseWriter, r *http.Request, err error)
+
 // current refuses while this node is catching up: a token or an upload that it has not heard of yet
 // may well exist.
-func (f *Front) current(next http.Handler) http.Handler {
+func (f *Front) current(refuse refusal) func(next http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler { return f.whenCurrent(refuse, next) }
+}
+
+func (f *Front) whenCurrent(refuse refusal, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !f.o.CaughtUp() {
-			respond.Error(f.o.Log, w, r, &gallery.Error{Kind: gallery.ErrUnavailable, Message: "this node is catching up with the cluster; try again in a moment"})
+			refuse(w, r, &gallery.Error{Kind: gallery.ErrUnavailable, Message: "this node is catching up with the cluster; try again in a moment"})
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -201,11 +211,15 @@ const (
 )
 
 // forward wraps a write: this node serves it where it leads, else the leader does.
-func (f *Front) forward(next http.Handler) http.Handler {
+func (f *Front) forward(refuse refusal) func(next http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler { return f.forwardTo(refuse, next) }
+}
+
+func (f *Front) forwardTo(refuse refusal, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if forwarded(r) || f.o.Leader.IsLeader() {
 			if err := f.o.Leader.Settle(r.Context()); err != nil {
-				respond.Error(f.o.Log, w, r, err)
+				refuse(w, r, err)
 				return
 			}
 			next.ServeHTTP(&indexed{ResponseWriter: w, f: f}, r)
@@ -213,7 +227,7 @@ func (f *Front) forward(next http.Handler) http.Handler {
 		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
-			respond.Error(f.o.Log, w, r, &gallery.Error{Kind: gallery.ErrLimit, Field: "body", Message: "larger than 1 MiB"})
+			refuse(w, r, &gallery.Error{Kind: gallery.ErrLimit, Field: "body", Message: "larger than 1 MiB"})
 			return
 		}
 		if r.Header.Get(v1.RequestIDHeader) == "" {
@@ -222,7 +236,7 @@ func (f *Front) forward(next http.Handler) http.Handler {
 		r.Header.Set(regionHeader, string(f.o.Region))
 		r.Header.Set(baseHeader, f.Base(r))
 		if err := f.pass(w, r, body, next); err != nil {
-			respond.Error(f.o.Log, w, r, err)
+			refuse(w, r, err)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package front
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 
 	"loggia/api/authn"
 	"loggia/api/authz"
+	"loggia/api/azure"
 	"loggia/api/data"
 	"loggia/api/manage"
 	"loggia/api/peer"
@@ -108,6 +110,43 @@ func ask(h http.Handler, token string, rule authz.Rule) *httptest.ResponseRecord
 
 // asksItself are the routes whose handler, and not the table, checks: about what the body names, or the caller alone.
 var asksItself = []string{"POST /v1/uploads", "POST /v1/uploads/{id}/open", "GET /v1/acl/me", "POST /v1/acl/assignments", "DELETE /v1/acl/assignments/{id}"}
+
+// Each surface refuses in its own words, also what never reaches it.
+func TestRefusalsInTheWordsOfTheSurface(t *testing.T) {
+	for _, test := range []struct {
+		method, path, catching, leaderless string
+	}{
+		{"PUT", "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/g?api-version=2021-04-01", `{"error":{"code":"ServiceUnavailable"`, `{"error":{"code":"ServiceUnavailable"`},
+		{"POST", "/v1/join", "", `"code":"NoLeader"`},
+		{"PUT", "/v1/galleries/g", `"code":"Unavailable"`, `"code":"NoLeader"`},
+	} {
+		for state, want := range map[string]string{"catching up": test.catching, "without a leader": test.leaderless} {
+			if want == "" {
+				continue
+			}
+			d := &door{}
+			f := New(Options{Leader: lost{}, Service: managed{}, Access: d, Names: names{}, Tokens: tokens{}, Own: func(string) bool { return true }, Peers: &peer.Client{},
+				CaughtUp: func() bool { return state != "catching up" }, Azure: azure.Options{Verifier: d, Access: everything{}, Now: time.Now}, Join: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)})
+			r := httptest.NewRequest(test.method, test.path, strings.NewReader("{}"))
+			r.Header.Set("Authorization", "Bearer operator")
+			w := httptest.NewRecorder()
+			f.Clients().ServeHTTP(w, r)
+			if w.Code != 503 || !strings.Contains(w.Body.String(), want) || w.Header().Get("Retry-After") == "" {
+				t.Errorf("%s %s, %s: %d, Retry-After %q, %s; want 503 with %s", test.method, test.path, state, w.Code, w.Header().Get("Retry-After"), w.Body, want)
+			}
+		}
+	}
+}
+
+// lost is a node that knows no leader.
+type lost struct{ Leadership }
+
+func (lost) IsLeader() bool { return false }
+func (lost) WaitLeader(context.Context) (gallery.NodeID, error) {
+	return "", errors.New("no leader is known")
+}
+
+type everything struct{ azure.Access }
 
 // TestEveryRoute walks the table with somebody who has no role, with the operator, and with nobody at all (S1).
 func TestEveryRoute(t *testing.T) {

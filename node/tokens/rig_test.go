@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -82,6 +83,8 @@ type rig struct {
 	rows   *rows
 	now    time.Time
 	secret string
+	// settled is called where the state is brought up to date.
+	settled func()
 }
 
 var clusterSecret = make([]byte, 32)
@@ -98,12 +101,12 @@ var firstKey = sync.OnceValue(func() gallery.SigningKey {
 func newRig(t *testing.T) *rig {
 	t.Helper()
 	key := firstKey()
-	r := &rig{now: start}
+	r := &rig{now: start, settled: func() {}}
 	text, secret := NewSecret("one", start.Add(24*time.Hour))
 	r.secret = text
 	r.rows = &rows{cluster: gallery.Cluster{ID: clusterID, Tenant: tenantID}, keys: []*gallery.SigningKey{&key},
 		principals: []*gallery.Principal{{ID: objectID, Tenant: tenantID, Kind: gallery.KindServicePrincipal, AppID: appID, Name: "deployer", Secrets: []gallery.Secret{secret}}}}
-	r.Service = New(Options{State: func() View { return r.rows }, Secret: clusterSecret, Now: func() time.Time { return r.now }, Logger: slog.New(slog.DiscardHandler)})
+	r.Service = New(Options{State: func() View { return r.rows }, Settle: func(context.Context) { r.settled() }, Secret: clusterSecret, Now: func() time.Time { return r.now }, Logger: slog.New(slog.DiscardHandler)})
 	return r
 }
 

@@ -3,6 +3,7 @@ package tokens
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -27,6 +28,9 @@ type Options struct {
 	State func() View
 	// Create puts a new principal into the log; the node leads. gallery.ErrConflict: another has its names.
 	Create func(ctx context.Context, p gallery.Principal) error
+	// Settle brings the state up to date, as far as a leader can be asked in a moment. A client that is not known here may have been
+	// made on another node just now.
+	Settle func(ctx context.Context)
 	Secret []byte // the cluster's: it opens the signing keys
 	Now    func() time.Time
 	Logger *slog.Logger
@@ -78,6 +82,10 @@ func (s *Service) Token(ctx context.Context, g sts.Grant) (sts.Answer, error) {
 		m, err = s.exchange(ctx, g)
 	} else {
 		m, err = s.client(s.o.State(), g)
+		if errors.Is(err, sts.ErrClient) {
+			s.o.Settle(ctx)
+			m, err = s.client(s.o.State(), g)
+		}
 	}
 	if err != nil {
 		return sts.Answer{}, err

@@ -86,6 +86,26 @@ func TestSeveralSecrets(t *testing.T) {
 	}
 }
 
+// A client that was made on another node a moment ago logs in here, too.
+func TestAClientFromElsewhere(t *testing.T) {
+	r := newRig(t)
+	late := r.rows.principals
+	r.rows.principals = nil
+	asked := 0
+	r.settled = func() { asked++ }
+	if _, err := r.Token(t.Context(), r.grant()); !errors.Is(err, sts.ErrClient) || asked != 1 {
+		t.Errorf("a client that is nowhere: %v after %d looks at the log, want ErrClient after 1", err, asked)
+	}
+	r.settled = func() { r.rows.principals = late }
+	if _, err := r.Token(t.Context(), r.grant()); err != nil {
+		t.Errorf("a client that the log brings: %v", err)
+	}
+	r.settled = func() { t.Error("a known client waited for the log") }
+	if _, err := r.Token(t.Context(), r.grant()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestNoKeyPasses(t *testing.T) {
 	r := newRig(t)
 	r.rows.keys = nil
