@@ -38,7 +38,7 @@ test: ## all tests with the race detector, on the filesystem and on real S3 serv
 test-clients: build ## Azure's own clients (CLI, Python, Go, JavaScript), unmodified, against three regions
 	@scripts/setup.sh test clients
 	@scripts/clients.sh $(CACHE)/clients
-	@LOGGIA_GOSDK=$(CACHE)/clients/gosdk NODE_PATH=$(CACHE)/clients/npm/node_modules $(GO) test -tags=hashicorpmetrics,clients -count=1 -v -timeout 20m -run '^TestClients$$' ./testing/e2e
+	@LOGGIA_GOSDK=$(CACHE)/clients/gosdk PATH=$(CACHE)/clients/npm/node_modules/.bin:$$PATH NODE_PATH=$(CACHE)/clients/npm/node_modules $(GO) test -tags=hashicorpmetrics,clients -count=1 -v -timeout 20m -run '^TestClients$$' ./testing/e2e
 
 demo: build ## publish, replicate, lose a region, pull: three daemons and real images
 	@scripts/setup.sh demo
