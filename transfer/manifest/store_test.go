@@ -69,6 +69,15 @@ func idOf(n uint64) chunk.ID { return digest.Of(binary.LittleEndian.AppendUint64
 
 // randomLeaf fills a span with chunks and holes; some ids repeat.
 func randomLeaf(r *rand.Rand, p chunk.Params, length int64) *Leaf {
+	for {
+		if l := anyLeaf(r, p, length); l.Sums().Count > 0 {
+			return l
+		}
+	}
+}
+
+// anyLeaf may be nothing but holes.
+func anyLeaf(r *rand.Rand, p chunk.Params, length int64) *Leaf {
 	l := &Leaf{}
 	for at := int64(0); at < length; {
 		block := int64(p.HoleBlock)
@@ -101,9 +110,6 @@ func randomDisk(r *rand.Rand, spans int64, density float64) disk {
 	for s := range spans {
 		if r.Float64() < density {
 			d.leaves[s] = randomLeaf(r, p, min(int64(p.Span), d.length-s*int64(p.Span)))
-			if d.leaves[s].Sums().Count == 0 {
-				delete(d.leaves, s)
-			}
 		}
 	}
 	return d
