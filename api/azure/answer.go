@@ -109,6 +109,10 @@ func toFault(err error) *fault.Fault {
 	if errors.As(err, &f) {
 		return f
 	}
+	var large *http.MaxBytesError
+	if errors.As(err, &large) { // of a node that would have passed it on
+		return fault.New(fault.RequestTooLarge, "The body is larger than %d bytes.", maxBody)
+	}
 	kind := gallery.KindOf(err)
 	code, known := codes[kind]
 	if !known {

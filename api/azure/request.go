@@ -121,6 +121,19 @@ func (c condition) check(etag uint64) error {
 	return nil
 }
 
+// conditional is the write of a request that is not merged: the condition holds against what there is, and what there is may not have changed
+// when it is applied.
+func (r *request) conditional(etag uint64) (Write, error) {
+	c, err := readCondition(r.Header)
+	if err == nil {
+		err = c.check(etag)
+	}
+	if err != nil || !c.given {
+		return Write{}, err
+	}
+	return Write{ETag: etag, Absent: etag == 0}, nil
+}
+
 // explain says of an error what this request makes of it: a resource that is not there gets Azure's sentence.
 func (r *request) explain(err error) error {
 	var f *fault.Fault

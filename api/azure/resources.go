@@ -140,7 +140,7 @@ func (h *handler) getTags(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, of.explain(err)
 	}
-	return ok(showTags(r.scope, tags(s.tree))), nil
+	return ok(showTags(r.scope, tags(s.tree))).tagged(s.etag), nil
 }
 
 // changeTags is PUT, PATCH and DELETE of the tags of a resource.
@@ -169,9 +169,13 @@ func (h *handler) changeTags(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	cond, err := readCondition(r.Header)
+	if err != nil {
+		return answer{}, err
+	}
 	for try := 0; ; try++ {
-		after, err := h.writeTags(of, k, in.Operation, in.Properties.Tags, try)
-		if errors.Is(err, gallery.ErrPrecondition) && try+1 < writeTries {
+		after, err := h.writeTags(of, k, cond, in.Operation, in.Properties.Tags, try)
+		if !cond.given && errors.Is(err, gallery.ErrPrecondition) && try+1 < writeTries {
 			continue
 		}
 		if err != nil {
@@ -180,13 +184,17 @@ func (h *handler) changeTags(r *request) (answer, error) {
 		if r.Method == http.MethodDelete {
 			return empty(http.StatusOK), nil
 		}
-		return ok(showTags(r.scope, tags(after.tree))), nil
+		return ok(showTags(r.scope, tags(after.tree))).tagged(after.etag), nil
 	}
 }
 
-func (h *handler) writeTags(r *request, k kind, operation string, given map[string]string, try int) (shown, error) {
+// writeTags writes the tags of a resource, whose etag is that of its tags too.
+func (h *handler) writeTags(r *request, k kind, cond condition, operation string, given map[string]string, try int) (shown, error) {
 	before, err := k.load(r)
 	if err != nil {
+		return shown{}, err
+	}
+	if err := cond.check(before.etag); err != nil {
 		return shown{}, err
 	}
 	now := tags(before.tree)

@@ -125,10 +125,10 @@ func (h *handler) getRole(r *request) (answer, error) {
 	}
 	for _, d := range all {
 		if strings.EqualFold(string(d.ID), r.vars["id"]) {
-			return ok(showRole(subOfScope(r.scope), d, builtIn[d.ID])), nil
+			return ok(showRole(subOfScope(r.scope), d, builtIn[d.ID])).tagged(d.ETag), nil
 		}
 	}
-	return answer{}, fault.New("RoleDefinitionDoesNotExist", "The role definition '%s' does not exist.", r.vars["id"])
+	return answer{}, fault.New(fault.ResourceNotFound, "The role definition '%s' does not exist.", r.vars["id"])
 }
 
 // decodeBody reads a small JSON body; unknown members are passed over.
@@ -185,12 +185,30 @@ func (h *handler) putRole(r *request) (answer, error) {
 	if err := role.ValidateCustom(); err != nil {
 		return answer{}, err
 	}
-	d, err := h.o.Service.PutRoleDefinition(r.Context(), d)
+	w, err := h.conditionalRole(r)
 	if err != nil {
+		return answer{}, err
+	}
+	if d, err = h.o.Service.PutRoleDefinition(r.Context(), d, w); err != nil {
 		return answer{}, err
 	}
 	// Clients accept 201 only, also for an update.
 	return answer{status: http.StatusCreated, body: showRole(subOfScope(r.scope), d, false)}.tagged(d.ETag), nil
+}
+
+// conditionalRole holds the request's condition against the custom role of the path.
+func (h *handler) conditionalRole(r *request) (Write, error) {
+	custom, err := h.o.Service.RoleDefinitions(r.Context(), subOfScope(r.scope))
+	if err != nil {
+		return Write{}, err
+	}
+	var etag uint64
+	for _, d := range custom {
+		if strings.EqualFold(string(d.ID), r.vars["id"]) {
+			etag = d.ETag
+		}
+	}
+	return r.conditional(etag)
 }
 
 func (h *handler) tenantOf(r *request) gallery.TenantID {
@@ -205,11 +223,15 @@ func (h *handler) deleteRole(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	w, err := h.conditionalRole(r)
+	if err != nil {
+		return answer{}, err
+	}
 	i := slices.IndexFunc(custom, func(d gallery.RoleDefinition) bool { return strings.EqualFold(string(d.ID), r.vars["id"]) })
 	if i < 0 {
 		return empty(http.StatusNoContent), nil
 	}
-	if err := h.o.Service.DeleteRoleDefinition(r.Context(), custom[i].ID); err != nil {
+	if err := h.o.Service.DeleteRoleDefinition(r.Context(), custom[i].ID, w); err != nil {
 		return answer{}, err
 	}
 	return ok(showRole(subOfScope(r.scope), custom[i], false)), nil
@@ -265,7 +287,7 @@ func (h *handler) assignment(r *request) (gallery.RoleAssignment, error) {
 			return a, nil
 		}
 	}
-	return gallery.RoleAssignment{}, fault.New("RoleAssignmentNotFound", "The role assignment '%s' is not found.", r.vars["id"])
+	return gallery.RoleAssignment{}, fault.New(fault.AssignmentNotFound, "The role assignment '%s' is not found.", r.vars["id"])
 }
 
 func (h *handler) getAssignment(r *request) (answer, error) {
@@ -309,9 +331,13 @@ func (h *handler) putAssignment(r *request) (answer, error) {
 	if err != nil {
 		return answer{}, fault.At(fault.PrincipalNotFound, "properties.principalId", "The principal '%s' does not exist in this cluster.", p.Principal)
 	}
-	_, missing := h.assignment(r)
+	was, missing := h.assignment(r)
+	w, err := r.conditional(was.ETag)
+	if err != nil {
+		return answer{}, err
+	}
 	a, err := h.o.Service.PutRoleAssignment(r.Context(), gallery.RoleAssignment{ID: gallery.AssignmentID(id), Tenant: h.tenantOf(r), Scope: r.scope, Principal: who.ID,
-		PrincipalKind: who.Kind, Role: role, Description: p.Description, Condition: p.Condition, ConditionVersion: p.ConditionVersion})
+		PrincipalKind: who.Kind, Role: role, Description: p.Description, Condition: p.Condition, ConditionVersion: p.ConditionVersion}, w)
 	if err != nil {
 		return answer{}, err
 	}
@@ -323,11 +349,15 @@ func (h *handler) putAssignment(r *request) (answer, error) {
 }
 
 func (h *handler) deleteAssignment(r *request) (answer, error) {
-	a, err := h.assignment(r)
+	a, missing := h.assignment(r)
+	w, err := r.conditional(a.ETag)
 	if err != nil {
+		return answer{}, err
+	}
+	if missing != nil {
 		return empty(http.StatusNoContent), nil
 	}
-	if err := h.o.Service.DeleteRoleAssignment(r.Context(), a); err != nil {
+	if err := h.o.Service.DeleteRoleAssignment(r.Context(), a, w); err != nil {
 		return answer{}, err
 	}
 	return ok(showAssignment(a)), nil

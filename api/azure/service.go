@@ -95,10 +95,10 @@ type Service interface {
 	Operation(ctx context.Context, sub gallery.SubscriptionID, id gallery.OperationID) (Operation, error)
 
 	RoleDefinitions(ctx context.Context, sub gallery.SubscriptionID) ([]gallery.RoleDefinition, error)
-	PutRoleDefinition(ctx context.Context, d gallery.RoleDefinition) (gallery.RoleDefinition, error)
-	DeleteRoleDefinition(ctx context.Context, id gallery.RoleID) error
+	PutRoleDefinition(ctx context.Context, d gallery.RoleDefinition, w Write) (gallery.RoleDefinition, error)
+	DeleteRoleDefinition(ctx context.Context, id gallery.RoleID, w Write) error
 	RoleAssignments(ctx context.Context) ([]gallery.RoleAssignment, error)
-	PutRoleAssignment(ctx context.Context, a gallery.RoleAssignment) (gallery.RoleAssignment, error)
-	DeleteRoleAssignment(ctx context.Context, a gallery.RoleAssignment) error
+	PutRoleAssignment(ctx context.Context, a gallery.RoleAssignment, w Write) (gallery.RoleAssignment, error)
+	DeleteRoleAssignment(ctx context.Context, a gallery.RoleAssignment, w Write) error
 	Principal(ctx context.Context, id gallery.PrincipalID) (gallery.Principal, error)
 }

@@ -23,13 +23,13 @@ func (s *Service) RoleDefinitions(_ context.Context, sub gallery.SubscriptionID)
 }
 
 // PutRoleDefinition implements azure.Service.
-func (s *Service) PutRoleDefinition(ctx context.Context, d gallery.RoleDefinition) (gallery.RoleDefinition, error) {
-	return put[gallery.RoleDefinition](ctx, s, azure.Write{}, &command.RolePut{Role: d})
+func (s *Service) PutRoleDefinition(ctx context.Context, d gallery.RoleDefinition, w azure.Write) (gallery.RoleDefinition, error) {
+	return put[gallery.RoleDefinition](ctx, s, w, &command.RolePut{Role: d, If: precondition(w)})
 }
 
 // DeleteRoleDefinition implements azure.Service.
-func (s *Service) DeleteRoleDefinition(ctx context.Context, id gallery.RoleID) error {
-	_, err := s.propose(ctx, azure.Write{}, &command.RoleDelete{ID: id})
+func (s *Service) DeleteRoleDefinition(ctx context.Context, id gallery.RoleID, w azure.Write) error {
+	_, err := s.propose(ctx, w, &command.RoleDelete{ID: id, If: precondition(w)})
 	return err
 }
 
@@ -39,13 +39,13 @@ func (s *Service) RoleAssignments(context.Context) ([]gallery.RoleAssignment, er
 }
 
 // PutRoleAssignment implements azure.Service.
-func (s *Service) PutRoleAssignment(ctx context.Context, a gallery.RoleAssignment) (gallery.RoleAssignment, error) {
-	return put[gallery.RoleAssignment](ctx, s, azure.Write{}, &command.AssignmentPut{Assignment: a})
+func (s *Service) PutRoleAssignment(ctx context.Context, a gallery.RoleAssignment, w azure.Write) (gallery.RoleAssignment, error) {
+	return put[gallery.RoleAssignment](ctx, s, w, &command.AssignmentPut{Assignment: a, If: precondition(w)})
 }
 
 // DeleteRoleAssignment implements azure.Service.
-func (s *Service) DeleteRoleAssignment(ctx context.Context, a gallery.RoleAssignment) error {
-	_, err := s.propose(ctx, azure.Write{}, &command.AssignmentDelete{Scope: a.Scope, ID: a.ID})
+func (s *Service) DeleteRoleAssignment(ctx context.Context, a gallery.RoleAssignment, w azure.Write) error {
+	_, err := s.propose(ctx, w, &command.AssignmentDelete{Scope: a.Scope, ID: a.ID, If: precondition(w)})
 	return err
 }
 

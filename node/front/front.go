@@ -4,6 +4,7 @@ package front
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -225,9 +226,9 @@ func (f *Front) forwardTo(refuse refusal, next http.Handler) http.Handler {
 			next.ServeHTTP(&indexed{ResponseWriter: w, f: f}, r)
 			return
 		}
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+		body, err := io.ReadAll(respond.Body(w, r, maxBody))
 		if err != nil {
-			refuse(w, r, &gallery.Error{Kind: gallery.ErrLimit, Field: "body", Message: "larger than 1 MiB"})
+			refuse(w, r, unread(err))
 			return
 		}
 		if r.Header.Get(v1.RequestIDHeader) == "" {
@@ -239,6 +240,15 @@ func (f *Front) forwardTo(refuse refusal, next http.Handler) http.Handler {
 			refuse(w, r, err)
 		}
 	})
+}
+
+// unread says why a body could not be passed on.
+func unread(err error) error {
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return &gallery.Error{Kind: gallery.ErrLimit, Field: "body", Message: "larger than 1 MiB", Err: err}
+	}
+	return &gallery.Error{Kind: gallery.ErrInvalid, Field: "body", Message: "it could not be read to its end"}
 }
 
 // pass asks the leader, and the next one where that is lost: the request id makes it one write.

@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"loggia/api/authn"
@@ -134,6 +136,30 @@ func TestRefusalsInTheWordsOfTheSurface(t *testing.T) {
 			if w.Code != 503 || !strings.Contains(w.Body.String(), want) || w.Header().Get("Retry-After") == "" {
 				t.Errorf("%s %s, %s: %d, Retry-After %q, %s; want 503 with %s", test.method, test.path, state, w.Code, w.Header().Get("Retry-After"), w.Body, want)
 			}
+		}
+	}
+}
+
+// What is too large to be passed on to the leader is refused for that: a client that is told to come back later would send it for ever.
+func TestBodiesThatAreNotPassedOn(t *testing.T) {
+	d := &door{}
+	f := New(Options{Leader: lost{}, Service: managed{}, Access: d, Names: names{}, Tokens: tokens{}, Own: func(string) bool { return true }, Peers: &peer.Client{},
+		CaughtUp: func() bool { return true }, Azure: azure.Options{Verifier: d, Access: everything{}, Now: time.Now}, Join: http.NotFoundHandler(), Log: slog.New(slog.DiscardHandler)})
+	const path = "/subscriptions/00000000-0000-4000-8000-000000000001/resourceGroups/g?api-version=2021-04-01"
+	for name, test := range map[string]struct {
+		body io.Reader
+		want int
+		code string
+	}{
+		"too large": {strings.NewReader(strings.Repeat("x", maxBody+1)), http.StatusRequestEntityTooLarge, `"code":"RequestEntityTooLarge"`},
+		"cut off":   {iotest.ErrReader(io.ErrUnexpectedEOF), http.StatusBadRequest, `"code":"InvalidParameter"`},
+	} {
+		r := httptest.NewRequest("PUT", path, test.body)
+		r.Header.Set("Authorization", "Bearer operator")
+		w := httptest.NewRecorder()
+		f.Clients().ServeHTTP(w, r)
+		if w.Code != test.want || !strings.Contains(w.Body.String(), test.code) {
+			t.Errorf("%s: %d %s, want %d with %s", name, w.Code, w.Body, test.want, test.code)
 		}
 	}
 }

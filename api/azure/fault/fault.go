@@ -35,6 +35,7 @@ const (
 	ImageNotFound            Code = "GalleryImageNotFound"
 	NotFound                 Code = "NotFound"
 	RoleDefinitionNotFound   Code = "RoleDefinitionDoesNotExist"
+	AssignmentNotFound       Code = "RoleAssignmentNotFound"
 	PrincipalNotFound        Code = "PrincipalNotFound"
 	MethodNotAllowed         Code = "MethodNotAllowed"
 	Conflict                 Code = "Conflict"
@@ -50,7 +51,12 @@ const (
 	TooManyRequests          Code = "TooManyRequests"
 	ServiceUnavailable       Code = "ServiceUnavailable"
 	InternalServerError      Code = "InternalServerError"
-	ReplicationNotCompleted  Code = "ReplicationJobsNotCompleted" // inside failed operations
+
+	// These are inside failed operations; the Location form of one answers with their status.
+	ReplicationNotCompleted Code = "ReplicationJobsNotCompleted"
+	ImportFailed            Code = "ImportFailed"
+	ResourceDeleted         Code = "ResourceDeleted"
+	OperationTimedOut       Code = "OperationTimedOut"
 )
 
 // statuses is the one table from codes to HTTP.
@@ -62,14 +68,14 @@ var statuses = map[Code]int{
 	AuthenticationFailed: http.StatusUnauthorized, InvalidToken: http.StatusUnauthorized, ExpiredToken: http.StatusUnauthorized,
 	AuthorizationFailed: http.StatusForbidden, LinkedAuthorization: http.StatusForbidden,
 	SubscriptionNotFound: http.StatusNotFound, ResourceGroupNotFound: http.StatusNotFound, ResourceNotFound: http.StatusNotFound,
-	ParentNotFound: http.StatusNotFound, ImageNotFound: http.StatusNotFound, NotFound: http.StatusNotFound,
+	ParentNotFound: http.StatusNotFound, ImageNotFound: http.StatusNotFound, NotFound: http.StatusNotFound, AssignmentNotFound: http.StatusNotFound,
 	MethodNotAllowed: http.StatusMethodNotAllowed,
 	Conflict:         http.StatusConflict, OperationNotAllowed: http.StatusConflict, PropertyChangeNotAllowed: http.StatusConflict,
 	CannotDelete: http.StatusConflict, ScopeLocked: http.StatusConflict, InvalidLocation: http.StatusConflict,
 	BlockedBeforeEndOfLife: http.StatusConflict, AssignmentExists: http.StatusConflict, GroupBeingDeleted: http.StatusConflict,
 	PreconditionFailed: http.StatusPreconditionFailed,
 	TooManyRequests:    http.StatusTooManyRequests, ServiceUnavailable: http.StatusServiceUnavailable,
-	InternalServerError: http.StatusInternalServerError, ReplicationNotCompleted: http.StatusConflict,
+	InternalServerError: http.StatusInternalServerError, ReplicationNotCompleted: http.StatusConflict, ImportFailed: http.StatusConflict, ResourceDeleted: http.StatusConflict, OperationTimedOut: http.StatusConflict,
 }
 
 // Codes returns every code, in order.

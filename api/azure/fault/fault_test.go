@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"regexp"
 	"testing"
 )
 
@@ -33,5 +35,22 @@ func TestJoin(t *testing.T) {
 	}
 	if err := fmt.Errorf("wrapped: %w", a); !errors.Is(err, New(InvalidParameter, "")) || errors.Is(err, b) {
 		t.Error("a fault is not known by its code")
+	}
+}
+
+// TestEveryCodeHasAStatus reads the codes out of the source: one without a status would be answered 500.
+func TestEveryCodeHasAStatus(t *testing.T) {
+	src, err := os.ReadFile("fault.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)Code = "(\w+)"`).FindAllStringSubmatch(string(src), -1)
+	for _, m := range found {
+		if _, ok := statuses[Code(m[1])]; !ok {
+			t.Errorf("%s has no status", m[1])
+		}
+	}
+	if len(found) != len(statuses) {
+		t.Errorf("%d codes, %d statuses", len(found), len(statuses))
 	}
 }
