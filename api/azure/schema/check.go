@@ -19,14 +19,15 @@ func CheckCreate(k Kind, v Version, t Tree) error {
 		t["properties"] = Tree{}
 	}
 	complete(d, kinds[k], t, string(k))
-	if k == ImageVersion {
+	p, _ := t["properties"].(Tree)
+	switch k {
+	case Image:
+		secured(v, p)
+	case ImageVersion:
 		oneSource(d, t)
-	}
-	if p, _ := t["properties"].(Tree); k == Image && p["hyperVGeneration"] == nil {
-		p["hyperVGeneration"] = "V1"
-		if v.Knows("2025-03-03") {
-			p["hyperVGeneration"] = "V2"
-		}
+		oneStorage(d, p, k)
+	case ApplicationVersion:
+		oneStorage(d, p, k)
 	}
 	if f := fault.Join(d.faults...); f != nil {
 		return f
@@ -49,6 +50,37 @@ func complete(d *decoder, fields []field, t Tree, at string) {
 				complete(d, f.of, o, where)
 			}
 		}
+	}
+}
+
+// securityDefaults is the api-version since which an image is of the second generation, and says that it can be launched trusted, unless a client
+// says otherwise.
+const securityDefaults Version = "2025-03-03"
+
+// secured fills in what a new definition says of its generation and its security.
+func secured(v Version, p Tree) {
+	if p["hyperVGeneration"] == nil {
+		p["hyperVGeneration"] = "V1"
+		if v.Knows(securityDefaults) {
+			p["hyperVGeneration"] = "V2"
+		}
+	}
+	features, _ := p["features"].([]any)
+	for _, x := range features {
+		if f, _ := x.(map[string]any); strings.EqualFold(fmt.Sprint(f["name"]), "SecurityType") {
+			return
+		}
+	}
+	if v.Knows(securityDefaults) && p["hyperVGeneration"] == "V2" { // the first generation cannot be
+		p["features"] = append(features, Tree{"name": "SecurityType", "value": "TrustedLaunchSupported"})
+	}
+}
+
+// oneStorage: a type and a strategy of storage exclude each other.
+func oneStorage(d *decoder, p Tree, k Kind) {
+	profile, _ := p["publishingProfile"].(Tree)
+	if profile["storageAccountType"] != nil && profile["storageAccountStrategy"] != nil {
+		d.bad(fault.InvalidParameter, string(k)+".properties.publishingProfile.storageAccountStrategy", "Either storageAccountType or storageAccountStrategy is given, not both.")
 	}
 }
 

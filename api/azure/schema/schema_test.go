@@ -304,6 +304,8 @@ func TestCreate(t *testing.T) {
 		{"half an identifier", Image, `{"location":"a","properties":{"osType":"Linux","osState":"Generalized","identifier":{"publisher":"p"}}}`, fault.InvalidParameter, "galleryImage.properties.identifier.offer"},
 		{"no source", ImageVersion, `{"location":"a","properties":{"storageProfile":{"osDiskImage":{}}}}`, fault.InvalidParameter, "galleryImageVersion.properties.storageProfile"},
 		{"two sources", ImageVersion, `{"location":"a","properties":{"storageProfile":{"source":{"id":"x"},"osDiskImage":{"source":{"id":"y"}}}}}`, fault.InvalidParameter, "galleryImageVersion.properties.storageProfile"},
+		{"a type and a strategy of storage", ImageVersion, `{"location":"a","properties":{"publishingProfile":{"storageAccountType":"Premium_LRS","storageAccountStrategy":"PreferStandard_ZRS"},"storageProfile":{"source":{"id":"x"}}}}`,
+			fault.InvalidParameter, "galleryImageVersion.properties.publishingProfile.storageAccountStrategy"},
 		{"no package", ApplicationVersion, `{"location":"a","properties":{"publishingProfile":{"manageActions":{"install":"i","remove":"r"}}}}`, fault.InvalidParameter, "galleryApplicationVersion.properties.publishingProfile.source"},
 	} {
 		in, err := Decode(test.kind, newest, []byte(test.body))
@@ -323,6 +325,25 @@ func TestCreate(t *testing.T) {
 		}
 		if got := get(in, []string{"properties", "hyperVGeneration"}); err != nil || got != want {
 			t.Errorf("%s: got generation %v, %v; want %s", version, got, err, want)
+		}
+	}
+	for _, test := range []struct {
+		name, given, want string
+		version           Version
+	}{
+		{"an older client", ``, `null`, "2024-03-03"},
+		{"nothing said", ``, `[{"name":"SecurityType","value":"TrustedLaunchSupported"}]`, "2025-03-03"},
+		{"the first generation", `,"hyperVGeneration":"V1"`, `null`, "2025-12-03"},
+		{"another feature", `,"features":[{"name":"IsHibernateSupported","value":"True"}]`,
+			`[{"name":"IsHibernateSupported","value":"True"},{"name":"SecurityType","value":"TrustedLaunchSupported"}]`, "2025-12-03"},
+		{"said", `,"features":[{"name":"securityType","value":"Standard"}]`, `[{"name":"securityType","value":"Standard"}]`, "2025-12-03"},
+	} {
+		in, err := Decode(Image, test.version, []byte(`{"location":"a","properties":{"osType":"Linux","osState":"Generalized","identifier":{"publisher":"p","offer":"o","sku":"s"}`+test.given+`}}`))
+		if err == nil {
+			err = CheckCreate(Image, test.version, in)
+		}
+		if got := show(get(in, []string{"properties", "features"})); err != nil || got != test.want {
+			t.Errorf("%s: features %s, %v; want %s", test.name, got, err, test.want)
 		}
 	}
 }

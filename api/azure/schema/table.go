@@ -53,8 +53,8 @@ var kinds = map[Kind][]field{
 		opaque("replicationStatus").shown(),
 		members("publishingProfile", append(publishing(100), oneOf("storageAccountStrategy", "DefaultStandard_LRS", "PreferStandard_ZRS").fixed().from("2025-03-03").echoed())...).kept(),
 		members("storageProfile",
-			members("source", txt("id").fixed().upTo(2048), txt("virtualMachineId").fixed().from("2023-07-03").upTo(2048),
-				txt("communityGalleryImageId").fixed().from("2022-03-03").upTo(2048)).fixed(),
+			members("source", txt("id").fixed().upTo(2048), txt("virtualMachineId").fixed().from("2023-07-03").upTo(2048).but("refused: there are no virtual machines here"),
+				txt("communityGalleryImageId").fixed().from("2022-03-03").upTo(2048).but("refused: "+notYet)).fixed(),
 			members("osDiskImage", disk()...),
 			elements("dataDiskImages", "lun", 64, append(disk(), integer("lun", 0, 63).fixed().needed())...).kept(),
 		).kept(),
@@ -86,7 +86,7 @@ var kinds = map[Kind][]field{
 	),
 	Snapshot: resource([]field{members("sku", txt("name").upTo(64), txt("tier").shown()), txt("managedBy").shown(), opaque("extendedLocation").echoed()},
 		txt("provisioningState").shown(),
-		members("creationData", oneOf("createOption", "Import", "Copy", "Upload", "CopyStart").fixed().needed(), txt("sourceUri").fixed().upTo(2048), txt("storageAccountId").fixed().upTo(2048),
+		members("creationData", oneOf("createOption", "Import", "Copy", "Upload", "CopyStart").fixed().needed().but("Import and Copy; Upload is what `loggia upload` makes, CopyStart is refused"), txt("sourceUri").fixed().upTo(2048), txt("storageAccountId").fixed().upTo(2048),
 			txt("sourceResourceId").fixed().upTo(2048), long("uploadSizeBytes").fixed(), txt("sourceUniqueId").shown(), opaque("imageReference").fixed().echoed(),
 			opaque("galleryImageReference").fixed().echoed()).fixed().needed().kept(),
 		oneOf("osType", "Linux", "Windows").kept(), oneOf("hyperVGeneration", "V1", "V2").fixed(),
@@ -108,14 +108,14 @@ func publishing(replicas int) []field {
 		elements("targetRegions", "name", 100,
 			txt("name").needed().upTo(80),
 			integer("regionalReplicaCount", 1, replicas),
-			storageClass().fixed().but("immutable for each region"),
+			storageClass().fixed().but("immutable for each region; PremiumV2_LRS is refused"),
 			boolean("excludeFromLatest").from("2022-03-03").also("regionalExcludeFromLatest"),
-			opaque("encryption").from("2019-12-01").echoed(),
+			opaque("encryption").fixed().from("2019-12-01").echoed(),
 			opaque("additionalReplicaSets").from("2024-03-03").echoed(),
 		).kept(),
 		integer("replicaCount", 1, replicas),
 		storageClass().fixed().from("2019-03-01"),
-		oneOf("replicationMode", "Full", "Shallow").fixed().from("2021-07-01"),
+		oneOf("replicationMode", "Full", "Shallow").fixed().from("2021-07-01").but("Full; Shallow is refused, since a copy of what a region has costs nothing here"),
 		boolean("excludeFromLatest").or(false),
 		day("endOfLifeDate"),
 		day("publishedDate").shown(),
@@ -124,7 +124,7 @@ func publishing(replicas int) []field {
 }
 
 func storageClass() field {
-	return oneOf("storageAccountType", "Standard_LRS", "Standard_ZRS", "Premium_LRS", "PremiumV2_LRS")
+	return oneOf("storageAccountType", "Standard_LRS", "Standard_ZRS", "Premium_LRS", "PremiumV2_LRS").but("PremiumV2_LRS is refused: no store has this class")
 }
 
 func disk() []field {
