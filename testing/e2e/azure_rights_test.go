@@ -129,12 +129,24 @@ func TestAzureRights(t *testing.T) {
 		if r := a.want(200, "", "GET", sub+"/providers/Microsoft.Authorization/roleAssignments?api-version=2022-04-01&$filter=principalId+eq+'"+p.ID+"'", nil); len(r.body["value"].([]any)) != 1 {
 			t.Errorf("assignments of the principal: %s", r.raw)
 		}
-		a.want(200, "", "GET", id, nil)
+		shown := a.want(200, "", "GET", id, nil)
+		again := map[string]any{"properties": map[string]any{"roleDefinitionId": first.at("properties.roleDefinitionId"), "principalId": p.ID, "description": "told again"}}
+		a.want(412, "PreconditionFailed", "PUT", id, again, "If-None-Match", "*")
+		a.want(412, "PreconditionFailed", "PUT", id, again, "If-Match", `"1"`)
+		a.want(200, "", "PUT", id, again, "If-Match", shown.header.Get("ETag"))
+		a.want(412, "PreconditionFailed", "DELETE", id, nil, "If-Match", shown.header.Get("ETag"))
 		a.want(200, "", "DELETE", id, nil)
 		a.want(204, "", "DELETE", id, nil)
+		a.want(404, "RoleAssignmentNotFound", "GET", id, nil)
 		role := sub + "/providers/Microsoft.Authorization/roleDefinitions/00000000-0000-4000-8000-0000000000cc"
 		custom := map[string]any{"properties": map[string]any{"roleName": "Tagger", "permissions": []any{map[string]any{"actions": []string{"Microsoft.Resources/tags/*"}}}, "assignableScopes": []string{sub}}}
-		a.want(201, "", "PUT", role, custom)
+		a.want(404, "ResourceNotFound", "GET", role, nil)
+		a.want(412, "PreconditionFailed", "PUT", role, custom, "If-Match", "*")
+		a.want(201, "", "PUT", role, custom, "If-None-Match", "*")
+		a.want(412, "PreconditionFailed", "PUT", role, custom, "If-None-Match", "*")
+		tag := a.want(200, "", "GET", role, nil).header.Get("ETag")
+		a.want(201, "", "PUT", role, custom, "If-Match", tag)
+		a.want(412, "PreconditionFailed", "DELETE", role, nil, "If-Match", tag)
 		if r := a.want(200, "", "GET", sub+"/providers/Microsoft.Authorization/roleDefinitions?api-version=2022-04-01&$filter=roleName+eq+'tagger'", nil); len(r.body["value"].([]any)) != 1 {
 			t.Errorf("the custom role: %s", r.raw)
 		}

@@ -224,6 +224,19 @@ func TestAzure(t *testing.T) {
 			t.Errorf("patched: %s", patched.raw)
 		}
 		a.want(409, "InvalidResourceLocation", "PUT", gal, map[string]any{"location": "b"})
+		if r := a.want(200, "", "PUT", strings.ToLower(gal), map[string]any{"location": "A"}); r.body["name"] != "Gal1" || r.body["id"] != gal {
+			t.Errorf("written in another case: %s", r.raw)
+		}
+		tags := gal + "/providers/Microsoft.Resources/tags/default"
+		marked := a.want(200, "", "GET", tags, nil).header.Get("ETag")
+		merge := map[string]any{"operation": "Merge", "properties": map[string]any{"tags": map[string]any{"k": "v"}}}
+		a.want(412, "PreconditionFailed", "PATCH", tags, merge, "If-Match", `"1"`)
+		merged := a.want(200, "", "PATCH", tags, merge, "If-Match", marked)
+		if merged.header.Get("ETag") != a.want(200, "", "GET", gal, nil).header.Get("ETag") {
+			t.Errorf("the etag of tags is not the resource's: %v", merged.header)
+		}
+		a.want(412, "PreconditionFailed", "DELETE", tags, nil, "If-Match", marked)
+		a.want(200, "", "DELETE", tags, nil)
 		definition := map[string]any{"location": "a", "properties": map[string]any{"osType": "linux", "osState": "Generalized",
 			"identifier": map[string]any{"publisher": "p", "offer": "o", "sku": "s"}, "recommended": map[string]any{"vCPUs": map[string]any{"min": "1", "max": 4}}}}
 		a.want(404, "ParentResourceNotFound", "PUT", strings.Replace(img, "Gal1", "none", 1), definition)
