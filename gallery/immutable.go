@@ -25,11 +25,11 @@ func (i *Image) CheckUpdate(old *Image) error {
 	f := faults{kind: ErrImmutable}
 	f.same(strings.EqualFold(i.ResourceGroup, old.ResourceGroup), "resourceGroup")
 	f.same(i.Location == old.Location, "location")
-	if i.Ref.Kind == ArtifactApplication {
+	if i.Ref.Kind == ArtifactApplication { // the rest of it may change, eula and privacyStatementUri too
 		f.same(i.OSType == old.OSType, "properties.supportedOSType")
-	} else {
-		f.same(i.OSType == old.OSType, "properties.osType")
+		return f.err()
 	}
+	f.same(i.OSType == old.OSType, "properties.osType")
 	f.same(i.OSState == old.OSState, "properties.osState")
 	f.same(i.Identifier == old.Identifier, "properties.identifier")
 	f.same(i.HyperVGeneration == old.HyperVGeneration, "properties.hyperVGeneration")

@@ -197,6 +197,13 @@ func TestApplication(t *testing.T) {
 	r.found("a", "b")
 	r.do(&command.ImagePut{Image: application("debian")})
 	r.do(&command.ImagePut{Image: application("second")}) // no identifier to be unique
+	told := application("second")
+	told.EULA, told.PrivacyURI = "eula", "https://privacy.example"
+	r.do(&command.ImagePut{Image: told})
+	told.EULA = "" // unlike an image's
+	r.do(&command.ImagePut{Image: told})
+	told.OSType = gallery.OSWindows
+	r.refuse(gallery.ErrImmutable, &command.ImagePut{Image: told})
 	d := r.uploadOf(1, 1, gallery.ContentBlob, gallery.DomainOf(tenant))
 	whole := r.publish(2, 1)
 	v := appVersion(1, "a", "b")

@@ -79,6 +79,12 @@ await step("lists", async () => {
   for await (const v of c.galleryImageVersions.listByGalleryImage(rg, gal, "debian")) names.push(v.name);
   want("versions", names, ["1.0.0"]);
 });
+await step("a list of two pages", async () => {
+  const names = new Set();
+  let pages = 0;
+  for await (const page of c.snapshots.listByResourceGroup("rg-pages").byPage()) { pages++; for (const s of page) names.add(s.name); }
+  want("snapshots", [pages, names.size], [2, Number(env.STORY_PAGED)]);
+});
 await step("application and its version", async () => {
   await c.galleryApplications.createOrUpdate(rg, gal, "agent", { location: regions[0], supportedOSType: "Linux" }, often);
   const v = await c.galleryApplicationVersions.createOrUpdate(rg, gal, "agent", "1.0.0", { location: regions[0], publishingProfile: { source: { mediaLink: env.STORY_PACKAGE },

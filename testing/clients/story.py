@@ -113,6 +113,10 @@ def snapshots():
     c.snapshots.begin_delete(RG, "copy").result()
 
 
+def pages():
+    assert len({s.name for s in c.snapshots.list_by_resource_group("rg-pages")}) == int(E["STORY_PAGED"])
+
+
 def wrong():
     refused(409, "CannotDeleteResource", lambda: c.galleries.begin_delete(RG, GAL))
     refused(409, "CannotDeleteResource", lambda: c.gallery_images.begin_delete(RG, GAL, "debian"))
@@ -130,6 +134,6 @@ def right():
 
 for name, f in [("resource group", groups), ("gallery", gallery), ("image definition", image), ("version from a snapshot, two regions", version),
                 ("replication status", status), ("another region, excluded from latest", update), ("application and its version", application),
-                ("snapshot: copy, grant and revoke access, delete", snapshots),
+                ("snapshot: copy, grant and revoke access, delete", snapshots), ("a list of two pages", pages),
                 ("deleted in the wrong order: refused", wrong), ("deleted in the right order", right)]:
     step(name, f)

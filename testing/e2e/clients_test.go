@@ -35,16 +35,24 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
+	work := t.TempDir()
+	disk := image(t, filepath.Join(work, "disk.raw"), 8, seed(t))
+	qcow2 := convert(t, disk, "qcow2", filepath.Join(work, "disk.qcow2"))
+	vhd := convert(t, disk, "vpc", filepath.Join(work, "disk.vhd"), "-o", "subformat=fixed,force_size=on")
 	packages := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.URL.Path, ".gone") {
+		switch {
+		case strings.HasSuffix(r.URL.Path, ".gone"):
 			http.NotFound(w, r)
+			return
+		case strings.HasSuffix(r.URL.Path, ".vhd"):
+			http.ServeFile(w, r, vhd)
 			return
 		}
 		http.ServeContent(w, r, "", time.Unix(1e9, 0), strings.NewReader(strings.Repeat("a package ", 100_000)+"!"))
 	}))
 	t.Cleanup(packages.Close)
 	imports := fmt.Sprintf("imports: {allow: ['%s'], networks: ['127.0.0.0/8']}\n", packages.URL)
-	s := &stage{codes: map[fault.Code]bool{}, servers: federateWith(t, []string{"north", "east", "south"}, nil, imports)}
+	s := &stage{codes: map[fault.Code]bool{}, disk: disk, servers: federateWith(t, []string{"north", "east", "south"}, nil, imports)}
 	dir, err := filepath.Abs("../clients")
 	if err != nil {
 		t.Fatal(err)
@@ -58,23 +66,19 @@ func newStage(t *testing.T) *stage {
 	s.arm = newARM(t, &s.cluster, "north")
 	sub := "/subscriptions/" + s.vars["LOGGIA_SUBSCRIPTION"]
 	s.arm.want(201, "", "PUT", sub+"/resourceGroups/rg-base", map[string]any{"location": "north"})
-	work := t.TempDir()
-	s.disk = image(t, filepath.Join(work, "disk.raw"), 8, seed(t))
-	qcow2 := filepath.Join(work, "disk.qcow2")
-	if out, err := exec.Command("qemu-img", "convert", "-f", "raw", "-O", "qcow2", s.disk, qcow2).CombinedOutput(); err != nil {
-		t.Fatalf("qemu-img: %v\n%s", err, out)
-	}
 	s.at("north").ok(t, "upload", qcow2, "--name", "base", "--resource-group", "rg-base")
 	s.big = image(t, filepath.Join(work, "big.raw"), 96, seed(t))
 	s.at("north").ok(t, "upload", s.big, "--name", "big", "--resource-group", "rg-base")
+	base := sub + "/resourceGroups/rg-base/providers/Microsoft.Compute/snapshots/base"
+	s.paged(sub, base)
 	principal := read[program](t, s.user, "acl", "principal", "create", "somebody")
 	expired := strings.TrimSpace(s.ok(t, "token", "create", "short", "--ttl", "1s", "-o", "json"))
 	var short struct{ Secret string }
 	if err := json.Unmarshal([]byte(expired), &short); err != nil {
 		t.Fatal(err)
 	}
-	s.env = append(os.Environ(), "STORY_PRINCIPAL="+principal.ID, "STORY_CLIENT_ID="+principal.ClientID, "STORY_CLIENT_SECRET="+principal.ClientSecret, "STORY_EXPIRED="+short.Secret, "STORY_REGIONS=north,east,south", "STORY_SNAPSHOT="+sub+"/resourceGroups/rg-base/providers/Microsoft.Compute/snapshots/base",
-		"STORY_PACKAGE="+packages.URL+"/agent.tgz", "REQUESTS_CA_BUNDLE="+s.vars["LOGGIA_CACERT"], "NODE_EXTRA_CA_CERTS="+s.vars["LOGGIA_CACERT"],
+	s.env = append(os.Environ(), "STORY_PRINCIPAL="+principal.ID, "STORY_CLIENT_ID="+principal.ClientID, "STORY_CLIENT_SECRET="+principal.ClientSecret, "STORY_EXPIRED="+short.Secret, "STORY_REGIONS=north,east,south", "STORY_SNAPSHOT="+base, fmt.Sprintf("STORY_PAGED=%d", pagedSnapshots), "STORY_DIR="+work,
+		"STORY_PACKAGE="+packages.URL+"/agent.tgz", "STORY_VHD="+packages.URL+"/disk.vhd", "REQUESTS_CA_BUNDLE="+s.vars["LOGGIA_CACERT"], "NODE_EXTRA_CA_CERTS="+s.vars["LOGGIA_CACERT"],
 		"AZURE_CONFIG_DIR="+filepath.Join(work, "azure"), "AZURE_CORE_COLLECT_TELEMETRY=no", "AZURE_CORE_NO_COLOR=true", "LOGGIA_ADDRESS="+s.address("north"))
 	for _, name := range []string{"LOGGIA_CACERT", "LOGGIA_TENANT", "LOGGIA_SUBSCRIPTION", "LOGGIA_CLIENT_ID", "LOGGIA_CLIENT_SECRET"} {
 		if s.vars[name] == "" {
@@ -83,6 +87,19 @@ func newStage(t *testing.T) *stage {
 		s.env = append(s.env, name+"="+s.vars[name])
 	}
 	return s
+}
+
+// pagedSnapshots are more than a page of a list holds, which is 200.
+const pagedSnapshots = 205
+
+// paged makes the snapshots that every client lists.
+func (s *stage) paged(sub, source string) {
+	group := sub + "/resourceGroups/rg-pages"
+	s.arm.want(201, "", "PUT", group, map[string]any{"location": "north"})
+	for i := range pagedSnapshots {
+		s.arm.want(200, "", "PUT", fmt.Sprintf("%s/providers/Microsoft.Compute/snapshots/s%d", group, i), map[string]any{"location": "north",
+			"properties": map[string]any{"creationData": map[string]any{"createOption": "Copy", "sourceResourceId": source}}})
+	}
 }
 
 // command is one client; a client that is not installed fails.
@@ -169,6 +186,7 @@ var unseen = map[fault.Code]string{
 	fault.ScopeLocked:         "locks are not there yet",
 	fault.InternalServerError: "no request is known that has it",
 	fault.GroupBeingDeleted:   "a group's deletion is over within a moment, whatever is cut off",
+	fault.OperationTimedOut:   "an operation fails by itself after a day only",
 }
 
 // full gives a region's store no room: the operation fails and names the region; with room again, the same request heals the version.
@@ -203,12 +221,35 @@ func (s *stage) full(t *testing.T) {
 	s.storyWith(t, env, sdk(t), "full")
 }
 
-// polling starts a client that makes a version of the big snapshot in three regions and waits for it, and returns when the wait has begun.
-func (s *stage) polling(t *testing.T, region, version string, client ...string) (wait func() (string, error)) {
+// pollers are the clients that wait for an operation, by their versions' last number.
+func pollers(t *testing.T) [][]string {
+	return [][]string{{sdk(t)}, {"node", "story.mjs"}, {"/usr/bin/python3", "story.py"}, {"/usr/bin/python3", "az.py"}}
+}
+
+// polls starts every client: each makes a version of a snapshot in three regions, asking a region's node, and waits for it by its own poller. It
+// returns when all wait; wait returns when they are done, and says who did not end well.
+func (s *stage) polls(t *testing.T, region, snapshot, version string) (wait func()) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	var waits []func() (string, error)
+	for i, client := range pollers(t) {
+		waits = append(waits, s.polling(t, region, snapshot, fmt.Sprintf("%s.%d", version, i), client...))
+	}
+	return func() {
+		t.Helper()
+		for i, wait := range waits {
+			if state, err := wait(); err != nil || state != "Succeeded" {
+				t.Errorf("%s: the poller ended with %q, %v", filepath.Base(pollers(t)[i][len(pollers(t)[i])-1]), state, err)
+			}
+		}
+	}
+}
+
+// polling starts one client, and returns when its wait has begun.
+func (s *stage) polling(t *testing.T, region, snapshot, version string, client ...string) (wait func() (string, error)) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	cmd := s.command(t, ctx, client[0], append(client[1:], "poll")...)
-	cmd.Env = append(append([]string{}, s.env...), "STORY_SNAPSHOT=/subscriptions/"+s.vars["LOGGIA_SUBSCRIPTION"]+"/resourceGroups/rg-base/providers/Microsoft.Compute/snapshots/big",
+	cmd.Env = append(append([]string{}, s.env...), "STORY_SNAPSHOT=/subscriptions/"+s.vars["LOGGIA_SUBSCRIPTION"]+"/resourceGroups/rg-base/providers/Microsoft.Compute/snapshots/"+snapshot,
 		"LOGGIA_ADDRESS="+s.address(region), "STORY_GROUP=rg-keep", "STORY_GALLERY=gal_keep", "STORY_IMAGE=debian", "STORY_VERSION="+version)
 	var errs strings.Builder
 	cmd.Stderr = &errs
@@ -234,22 +275,21 @@ func (s *stage) polling(t *testing.T, region, version string, client ...string) 
 	}
 }
 
-// cutOff stops a target region: the operation stays in progress and names it, the others are usable, and it ends when the region is back.
-func (s *stage) cutOff(t *testing.T) {
-	leader := s.leader(t, "north")
-	gone := "south"
-	if leader == gone {
-		gone = "east"
-	}
-	s.daemons[gone].kill(t)
-	wait := s.polling(t, leader, "2.0.0", sdk(t))
-	at := "/subscriptions/" + s.vars["LOGGIA_SUBSCRIPTION"] + "/resourceGroups/rg-keep/providers/Microsoft.Compute/galleries/gal_keep/images/debian/versions/2.0.0"
-	eventually(t, "the other regions to be whole", func() error {
-		r := s.arm.do("GET", s.address(leader)+at+"?api-version="+armVersion+"&$expand=ReplicationStatus", nil)
+// version is the resource of a kept version.
+func (s *stage) version(name string) string {
+	return "/subscriptions/" + s.vars["LOGGIA_SUBSCRIPTION"] + "/resourceGroups/rg-keep/providers/Microsoft.Compute/galleries/gal_keep/images/debian/versions/" + name
+}
+
+// underWay checks that a version is whole in every region but one, and that its operation is in progress and names that one.
+func (s *stage) underWay(t *testing.T, from, version, but string) {
+	t.Helper()
+	a := s.arm.on(t)
+	eventually(t, version+" to be whole but in "+but, func() error {
+		r := a.do("GET", s.address(from)+s.version(version)+"?api-version="+armVersion+"&$expand=ReplicationStatus", nil)
 		rows, _ := r.at("properties.replicationStatus.summary").([]any)
 		done := 0
 		for _, x := range rows {
-			if m := x.(map[string]any); m["state"] == "Completed" && m["region"] != gone {
+			if m := x.(map[string]any); m["state"] == "Completed" && m["region"] != but {
 				done++
 			}
 		}
@@ -257,52 +297,73 @@ func (s *stage) cutOff(t *testing.T) {
 			return fmt.Errorf("%d regions are whole: %s", done, r.raw)
 		}
 		if r.at("properties.provisioningState") != "Creating" || r.at("properties.replicationStatus.aggregatedState") != "InProgress" {
-			t.Fatalf("with a region cut off: %s", r.raw)
+			t.Fatalf("with a region missing: %s", r.raw)
 		}
 		return nil
 	})
-	s.arm.t = t
-	made := s.arm.want(201, "", "PUT", s.address(leader)+strings.Replace(at, "2.0.0", "2.0.1", 1), map[string]any{"location": "north", "properties": map[string]any{
-		"publishingProfile": map[string]any{"targetRegions": []any{map[string]any{"name": "north"}, map[string]any{"name": gone}}},
-		"storageProfile":    map[string]any{"source": map[string]any{"id": at}}}})
-	if op := s.arm.do("GET", made.header.Get("Azure-AsyncOperation"), nil); op.body["status"] != "InProgress" || !strings.Contains(fmt.Sprint(op.body["details"]), gone) {
-		t.Errorf("the operation does not say that it waits for %s: %s", gone, op.raw)
+}
+
+// cutOff stops a target region: each client's operation stays in progress and names it, the others are usable, and it ends when the region is back.
+func (s *stage) cutOff(t *testing.T) {
+	leader := s.leader(t, "north")
+	gone := "south"
+	if leader == gone {
+		gone = "east"
 	}
+	s.daemons[gone].kill(t)
+	wait := s.polls(t, leader, "big", "2.0")
+	for i := range pollers(t) {
+		s.underWay(t, leader, fmt.Sprintf("2.0.%d", i), gone)
+	}
+	made := s.arm.on(t).want(201, "", "PUT", s.address(leader)+s.version("2.1.0"), map[string]any{"location": "north", "properties": map[string]any{
+		"publishingProfile": map[string]any{"targetRegions": []any{map[string]any{"name": "north"}, map[string]any{"name": gone}}},
+		"storageProfile":    map[string]any{"source": map[string]any{"id": s.version("2.0.0")}}}})
+	if op := s.arm.on(t).do("GET", made.header.Get("Azure-AsyncOperation"), nil); op.body["status"] != "InProgress" || !strings.Contains(fmt.Sprint(op.body["details"]), gone) ||
+		op.body["percentComplete"] != 50.0 {
+		t.Errorf("the operation does not say that it is half done and waits for %s: %s", gone, op.raw)
+	}
+	s.storyWith(t, []string{"LOGGIA_ADDRESS=" + s.address(leader), "STORY_GROUP=rg-keep", "STORY_GALLERY=gal_keep", "STORY_IMAGE=debian", "STORY_VERSION=2.2.0"}, sdk(t), "withdrawn")
 	out := filepath.Join(t.TempDir(), "pulled.raw")
 	other := map[string]string{"north": "east", "east": "north", "south": "north"}[gone]
 	s.at(other).ok(t, "pull", "gal_keep/debian/2.0.0", "-o", out)
 	same(t, s.big, out)
 	s.begin(gone)
 	defer s.ready(t, gone)
-	if state, err := wait(); err != nil || state != "Succeeded" {
-		t.Errorf("the poller ended with %q, %v", state, err)
-	}
+	wait()
 }
 
-// lostLeader kills the leader in the middle of a copy, while three clients poll another node: they end without an error of their own. The copy ends
-// when the leader's region is back.
+// lostLeader kills the leader in the middle of a copy, while every client polls another node: they end without an error of their own. The copy cannot
+// be done before: the store of the leader's region is away. It ends when the region is back.
 func (s *stage) lostLeader(t *testing.T) {
 	for _, r := range s.regions {
 		s.ready(t, r)
 	}
 	leader := s.leader(t, "north")
 	other := map[string]string{"north": "east", "east": "south", "south": "north"}[leader]
-	waits := map[string]func() (string, error){}
-	for version, client := range map[string][]string{"3.0.0": {sdk(t)}, "3.0.1": {"node", "story.mjs"}, "3.0.2": {"/usr/bin/python3", "story.py"}} {
-		waits[version] = s.polling(t, other, version, client...)
+	s.at(other).ok(t, "upload", image(t, filepath.Join(t.TempDir(), "lost.raw"), 8, seed(t)), "--name", "lost", "--resource-group", "rg-base")
+	store := filepath.Join(s.home(leader), "store")
+	if err := os.Rename(store, store+".away"); err != nil {
+		t.Fatal(err)
+	}
+	wait := s.polls(t, other, "lost", "3.0")
+	for i := range pollers(t) {
+		s.underWay(t, other, fmt.Sprintf("3.0.%d", i), leader)
 	}
 	s.daemons[leader].kill(t)
+	s.storyWith(t, []string{"LOGGIA_ADDRESS=" + s.address(other)}, sdk(t), "write")
 	eventually(t, "another leader", func() error {
 		if s.leader(t, other) == leader {
 			return errors.New("none yet")
 		}
 		return nil
 	})
+	for i := range pollers(t) {
+		s.underWay(t, other, fmt.Sprintf("3.0.%d", i), leader)
+	}
+	if err := os.Rename(store+".away", store); err != nil {
+		t.Fatal(err)
+	}
 	s.begin(leader)
 	defer s.ready(t, leader)
-	for version, wait := range waits {
-		if state, err := wait(); err != nil || state != "Succeeded" {
-			t.Errorf("%s: the poller ended with %q, %v", version, state, err)
-		}
-	}
+	wait()
 }

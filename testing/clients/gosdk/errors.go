@@ -228,6 +228,7 @@ func storyErrors(ctx context.Context, w *world) error {
 		{404, "ResourceNotFound", "a gallery that is not there", get(c, ctx, w.group, "none")},
 		{404, "ParentResourceNotFound", "a definition without its gallery", c.image(ctx, "none", "debian", "o", armcompute.OperatingSystemTypesLinux)},
 		{404, "NotFound", "a route that is not there", get(c, path("GET", scope+"/providers/Microsoft.Compute/galleries/"+w.gallery+"/nothing"), w.group, w.gallery)},
+		{404, "RoleAssignmentNotFound", "an assignment that is not there", func() error { _, err := c.roles.Get(ctx, scope, nowhere, nil); return err }()},
 		{405, "MethodNotAllowed", "a POST to a gallery", get(c, path("POST", scope+"/providers/Microsoft.Compute/galleries/"+w.gallery), w.group, w.gallery)},
 		{409, "Conflict", "publisher, offer and sku of another definition", c.image(ctx, w.gallery, "twin", "O", armcompute.OperatingSystemTypesLinux)},
 		{409, "OperationNotAllowed", "a region dropped without leave", shrunk},

@@ -103,7 +103,7 @@ func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	stories := map[string]func(context.Context, *world) error{"v8": storyV8, "v5": storyV5, "poll": storyPoll,
-		"errors": storyErrors, "full": storyFull, "alone": storyAlone}
+		"errors": storyErrors, "full": storyFull, "alone": storyAlone, "write": storyWrite, "withdrawn": storyWithdrawn}
 	for _, name := range os.Args[1:] {
 		w, err := newWorld(name)
 		if err == nil {

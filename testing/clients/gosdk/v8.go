@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -25,7 +26,7 @@ func storyV8(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context, *world, *armcompute.ClientFactory) error{places, galleryAndImage, versionLife, applications, access, wrongOrder, rightOrder} {
+	for _, part := range []func(context.Context, *world, *armcompute.ClientFactory) error{places, galleryAndImage, versionLife, pages, applications, access, wrongOrder, rightOrder} {
 		if err := part(ctx, w, f); err != nil {
 			return err
 		}
@@ -166,7 +167,7 @@ func versionLife(ctx context.Context, w *world, f *armcompute.ClientFactory) err
 				PublishingProfile: &armcompute.GalleryImageVersionPublishingProfile{TargetRegions: targets(w, 2)}}}, nil)
 			return refused(err, 409, "OperationNotAllowed")
 		}),
-		step("versions in numeric order, over two pages of names", func() error {
+		step("versions in numeric order", func() error {
 			for _, name := range []string{"1.0.10", "1.0.9"} {
 				p, err := c.BeginCreateOrUpdate(ctx, w.group, w.gallery, "debian", name, armcompute.GalleryImageVersion{Location: &w.regions[0],
 					Properties: &armcompute.GalleryImageVersionProperties{StorageProfile: &armcompute.GalleryImageVersionStorageProfile{
@@ -193,6 +194,26 @@ func versionLife(ctx context.Context, w *world, f *armcompute.ClientFactory) err
 			}
 			return nil
 		}))
+}
+
+// pages lists what does not fit into one page.
+func pages(ctx context.Context, w *world, f *armcompute.ClientFactory) error {
+	return step("a list of two pages", func() error {
+		names, pages := map[string]bool{}, 0
+		for pager := f.NewSnapshotsClient().NewListByResourceGroupPager("rg-pages", nil); pager.More(); pages++ {
+			page, err := pager.NextPage(ctx)
+			if err != nil {
+				return err
+			}
+			for _, s := range page.Value {
+				names[*s.Name] = true
+			}
+		}
+		if pages != 2 || strconv.Itoa(len(names)) != os.Getenv("STORY_PAGED") {
+			return fmt.Errorf("%d pages, %d names", pages, len(names))
+		}
+		return nil
+	})
 }
 
 func versionID(w *world, version string) string {
