@@ -70,6 +70,12 @@ func TestSnapshotHoldsItsDisk(t *testing.T) {
 	if r.m.View().Disk(d) != nil {
 		t.Error("the disk outlived all that had it")
 	}
+	// The collector is told where its bytes lie, and what they are.
+	for _, id := range []gallery.StoreID{store(1), store(2)} {
+		if left := r.m.View().TombstonesOfStore(id); len(left) != 1 || left[0].Disk != d || left[0].Root.IsZero() {
+			t.Errorf("tombstones in store %s: %+v", id, left)
+		}
+	}
 }
 
 func TestSnapshotKeeps(t *testing.T) {
