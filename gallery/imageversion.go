@@ -18,7 +18,7 @@ const (
 // The replication modes.
 const (
 	ReplicationFull    = "Full"
-	ReplicationShallow = "Shallow"
+	ReplicationShallow = "Shallow" // one replica, in the version's own region; for trying things out
 )
 
 // The host caching modes.

@@ -71,20 +71,27 @@ func TestVersionRules(t *testing.T) {
 		change func(*ImageVersion)
 		field  string
 	}{
-		"good":            {func(*ImageVersion) {}, ""},
-		"no disks":        {func(v *ImageVersion) { v.Disks = nil }, ""},
-		"no os disk":      {func(v *ImageVersion) { v.Disks = v.Disks[1:] }, storage + "osDiskImage"},
-		"lun twice":       {func(v *ImageVersion) { v.Disks[1].LUN = LUNOS }, storage + "osDiskImage.lun"},
-		"lun":             {func(v *ImageVersion) { v.Disks[1].LUN = 64 }, storage + "dataDiskImages[lun=64].lun"},
-		"one source":      {func(v *ImageVersion) { v.Disks[1].Disk = testID }, storage + "dataDiskImages[lun=0]"},
-		"caching":         {func(v *ImageVersion) { v.Disks[0].HostCaching = "x" }, storage + "osDiskImage.hostCaching"},
-		"count":           {func(v *ImageVersion) { v.Publishing.TargetRegions[1].ReplicaCount = 101 }, profile + "targetRegions[1].regionalReplicaCount"},
-		"count 100":       {func(v *ImageVersion) { v.Publishing.TargetRegions[1].ReplicaCount = 100 }, ""},
-		"negative":        {func(v *ImageVersion) { v.Publishing.ReplicaCount = -1 }, profile + "replicaCount"},
-		"region twice":    {func(v *ImageVersion) { v.Publishing.TargetRegions[1].Region = "a" }, profile + "targetRegions[1].name"},
-		"region name":     {func(v *ImageVersion) { v.Publishing.TargetRegions[1].Region = "B" }, profile + "targetRegions[1].name"},
-		"class":           {func(v *ImageVersion) { v.Publishing.StorageClass = "Ultra" }, profile + "storageAccountType"},
-		"shallow":         {func(v *ImageVersion) { v.Publishing.ReplicationMode = ReplicationShallow }, profile + "replicationMode"},
+		"good":         {func(*ImageVersion) {}, ""},
+		"no disks":     {func(v *ImageVersion) { v.Disks = nil }, ""},
+		"no os disk":   {func(v *ImageVersion) { v.Disks = v.Disks[1:] }, storage + "osDiskImage"},
+		"lun twice":    {func(v *ImageVersion) { v.Disks[1].LUN = LUNOS }, storage + "osDiskImage.lun"},
+		"lun":          {func(v *ImageVersion) { v.Disks[1].LUN = 64 }, storage + "dataDiskImages[lun=64].lun"},
+		"one source":   {func(v *ImageVersion) { v.Disks[1].Disk = testID }, storage + "dataDiskImages[lun=0]"},
+		"caching":      {func(v *ImageVersion) { v.Disks[0].HostCaching = "x" }, storage + "osDiskImage.hostCaching"},
+		"count":        {func(v *ImageVersion) { v.Publishing.TargetRegions[1].ReplicaCount = 101 }, profile + "targetRegions[1].regionalReplicaCount"},
+		"count 100":    {func(v *ImageVersion) { v.Publishing.TargetRegions[1].ReplicaCount = 100 }, ""},
+		"negative":     {func(v *ImageVersion) { v.Publishing.ReplicaCount = -1 }, profile + "replicaCount"},
+		"region twice": {func(v *ImageVersion) { v.Publishing.TargetRegions[1].Region = "a" }, profile + "targetRegions[1].name"},
+		"region name":  {func(v *ImageVersion) { v.Publishing.TargetRegions[1].Region = "B" }, profile + "targetRegions[1].name"},
+		"class":        {func(v *ImageVersion) { v.Publishing.StorageClass = "Ultra" }, profile + "storageAccountType"},
+		"shallow":      {func(v *ImageVersion) { v.Publishing.ReplicationMode = ReplicationShallow }, profile + "replicationMode"},
+		"shallow, alone": {func(v *ImageVersion) {
+			v.Publishing.ReplicationMode, v.Publishing.TargetRegions = ReplicationShallow, []TargetRegion{{Region: v.Location, ReplicaCount: 1}}
+		}, ""},
+		"shallow, twice": {func(v *ImageVersion) {
+			v.Publishing.ReplicationMode, v.Publishing.TargetRegions = ReplicationShallow, []TargetRegion{{Region: v.Location, ReplicaCount: 2}}
+		}, profile + "replicationMode"},
+		"mode":            {func(v *ImageVersion) { v.Publishing.ReplicationMode = "Deep" }, profile + "replicationMode"},
 		"block needs end": {func(v *ImageVersion) { v.Safety.BlockDeletionBeforeEndOfLife = true }, "properties.safetyProfile.blockDeletionBeforeEndOfLife"},
 		"location":        {func(v *ImageVersion) { v.Location = "" }, "location"},
 	} {

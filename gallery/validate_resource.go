@@ -190,7 +190,8 @@ func (f *faults) profile(p *PublishingProfile, replicas int) {
 	const at = "properties.publishingProfile."
 	f.unless(p.ReplicaCount >= 0 && p.ReplicaCount <= replicas, at+"replicaCount", "1 to %d", replicas)
 	f.class(at+"storageAccountType", p.StorageClass)
-	f.unless(p.ReplicationMode == "" || p.ReplicationMode == ReplicationFull, at+"replicationMode", "Full; Shallow copies nothing and is not offered here")
+	f.oneOf(at+"replicationMode", p.ReplicationMode, "", ReplicationFull, ReplicationShallow)
+	f.unless(p.ReplicationMode != ReplicationShallow || p.single(), at+"replicationMode", "a Shallow version has one replica, in its own region")
 	f.unless(len(p.TargetRegions) <= MaxTargetRegions, at+"targetRegions", "at most %d", MaxTargetRegions)
 	for i, t := range p.TargetRegions {
 		field := fmt.Sprintf("%stargetRegions[%d]", at, i)
@@ -199,6 +200,11 @@ func (f *faults) profile(p *PublishingProfile, replicas int) {
 		f.class(field+".storageAccountType", t.StorageClass)
 		f.unless(!slices.ContainsFunc(p.TargetRegions[:i], func(x TargetRegion) bool { return x.Region == t.Region }), field+".name", "region %q is named twice", t.Region)
 	}
+}
+
+// single says whether a profile asks for no more than one replica in one region, which is the version's own.
+func (p *PublishingProfile) single() bool {
+	return len(p.TargetRegions) <= 1 && p.ReplicaCount <= 1 && (len(p.TargetRegions) == 0 || p.TargetRegions[0].ReplicaCount <= 1)
 }
 
 func (f *faults) class(field string, c StorageClass) {

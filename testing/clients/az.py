@@ -188,6 +188,11 @@ def version():
     unchanged(at, f"{line} --target-regions {A}=1 {B}=2 --no-wait", regions, "properties.provisioningState", must=lambda p: eq(
         [t["regionalReplicaCount"] for t in p["publishingProfile"]["targetRegions"]], [1, 2]))
     az(f"sig image-version wait -g {RG} -r {GAL} -i debian -e 1.0.0 --updated --interval 1 --timeout 120")
+    one = f"-g {RG} -r {GAL} -i debian -e 1.0.1"
+    v = az(f"sig image-version create {one} --os-snapshot {snap} --replication-mode Shallow")
+    eq([v["provisioningState"], v["publishingProfile"]["replicationMode"], len(v["publishingProfile"]["targetRegions"])], ["Succeeded", "Shallow", 1])
+    refused("InvalidParameter", f"sig image-version update {one} --add publishingProfile.targetRegions name={C}")
+    az(f"sig image-version delete {one}")
     assert len(az(f"sig image-version list -g {RG} -r {GAL} -i debian")) == 1
 
 

@@ -115,7 +115,7 @@ func publishing(replicas int) []field {
 		).kept(),
 		integer("replicaCount", 1, replicas),
 		storageClass().fixed().from("2019-03-01"),
-		oneOf("replicationMode", "Full", "Shallow").fixed().from("2021-07-01").but("Full; Shallow is refused, since a copy of what a region has costs nothing here"),
+		oneOf("replicationMode", "Full", "Shallow").fixed().from("2021-07-01"),
 		boolean("excludeFromLatest").or(false),
 		day("endOfLifeDate"),
 		day("publishedDate").shown(),
