@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	armcompute "github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/v5"
+	newer "github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/compute/armcompute/v8"
 	"github.com/Azure/azure-sdk-for-go/sdk/resourcemanager/resources/armresources"
 )
 
@@ -24,8 +26,15 @@ func storyV5(ctx context.Context, w *world) error {
 		return err
 	}
 	versions := f.NewGalleryImageVersionsClient()
+	newest, err := newer.NewClientFactory(w.sub, w.cred, w.options)
+	if err != nil {
+		return err
+	}
 	return errors.Join(
 		step("v5: GET, edit, PUT of the whole", func() error {
+			if err := guard(ctx, w, newest, true); err != nil {
+				return err
+			}
 			v, err := versions.Get(ctx, w.group, w.gallery, "debian", "1.0.0", nil)
 			if err != nil {
 				return err
@@ -41,6 +50,17 @@ func storyV5(ctx context.Context, w *world) error {
 			}
 			return err
 		}),
+		step("v5: what it does not know is still there", func() error {
+			v, err := newest.NewGalleryImageVersionsClient().Get(ctx, w.group, w.gallery, "debian", "1.0.0", nil)
+			if err != nil {
+				return err
+			}
+			first := v.Properties.PublishingProfile.TargetRegions[0]
+			if !*v.Properties.SafetyProfile.BlockDeletionBeforeEndOfLife || len(first.AdditionalReplicaSets) != 1 {
+				return fmt.Errorf("safety %+v, replica sets %d", v.Properties.SafetyProfile, len(first.AdditionalReplicaSets))
+			}
+			return guard(ctx, w, newest, false)
+		}),
 		step("v5: the group goes with all that it holds", func() error {
 			p, err := groups.BeginDelete(ctx, w.group, nil)
 			if err != nil {
@@ -52,6 +72,21 @@ func storyV5(ctx context.Context, w *world) error {
 			_, err = versions.Get(ctx, w.group, w.gallery, "debian", "1.0.0", nil)
 			return refused(err, 404, "ResourceGroupNotFound")
 		}))
+}
+
+// guard sets, by the newest SDK, what the older one does not know.
+func guard(ctx context.Context, w *world, f *newer.ClientFactory, on bool) error {
+	regions := []*newer.TargetRegion{{Name: &w.regions[0], RegionalReplicaCount: to.Ptr(int32(2)),
+		AdditionalReplicaSets: []*newer.AdditionalReplicaSet{{RegionalReplicaCount: to.Ptr(int32(1)), StorageAccountType: to.Ptr(newer.StorageAccountTypePremiumLRS)}}}, {Name: &w.regions[1]}}
+	p, err := f.NewGalleryImageVersionsClient().BeginUpdate(ctx, w.group, w.gallery, "debian", "1.0.0", newer.GalleryImageVersionUpdate{Properties: &newer.GalleryImageVersionProperties{
+		SafetyProfile:     &newer.GalleryImageVersionSafetyProfile{BlockDeletionBeforeEndOfLife: &on},
+		PublishingProfile: &newer.GalleryImageVersionPublishingProfile{TargetRegions: regions, EndOfLifeDate: to.Ptr(time.Now().Add(1000 * time.Hour))},
+		StorageProfile:    &newer.GalleryImageVersionStorageProfile{}}}, nil)
+	if err != nil {
+		return err
+	}
+	_, err = p.PollUntilDone(ctx, often)
+	return err
 }
 
 func makeV5(ctx context.Context, w *world, f *armcompute.ClientFactory, groups *armresources.ResourceGroupsClient) error {
