@@ -59,7 +59,7 @@ func (h *handler) artifactsOf(r *request, g gallery.Gallery, a artifact) ([]gene
 	for _, i := range images {
 		kind := "Microsoft.Compute/" + a.typ
 		out = append(out, generic{idOfImage(i.Ref, g.ResourceGroup), string(g.Ref.Gallery) + "/" + string(i.Ref.Image), kind, g.ResourceGroup, i.Location, i.Tags})
-		versions, err := h.o.Service.Versions(r.Context(), i.Ref)
+		versions, _, err := h.o.Service.Versions(r.Context(), i.Ref)
 		if err != nil {
 			return nil, err
 		}

@@ -78,8 +78,8 @@ type Service interface {
 	PutImage(ctx context.Context, i gallery.Image, w Write) (gallery.Image, error)
 	DeleteImage(ctx context.Context, ref gallery.ImageRef, w Write) error
 
-	// Versions in numeric order.
-	Versions(ctx context.Context, ref gallery.ImageRef) ([]Version, error)
+	// Versions in numeric order, and what completes one of them with what stands behind it, as of the same moment: a page needs few.
+	Versions(ctx context.Context, ref gallery.ImageRef) (rows []*gallery.ImageVersion, whole func(*gallery.ImageVersion) Version, err error)
 	Version(ctx context.Context, ref gallery.VersionRef) (Version, error)
 	PutVersion(ctx context.Context, v gallery.ImageVersion, w Write) (Version, error)
 	DeleteVersion(ctx context.Context, ref gallery.VersionRef, w Write) error

@@ -263,15 +263,15 @@ func (h *handler) listVersions(a artifact) func(*request) (answer, error) {
 		if err := h.inImage(a)(r); err != nil {
 			return answer{}, err
 		}
-		all, err := h.o.Service.Versions(r.Context(), r.imageRef(a))
+		all, whole, err := h.o.Service.Versions(r.Context(), r.imageRef(a))
 		if err != nil {
 			return answer{}, err
 		}
-		return paged(r, all, func(v Version) string {
+		return paged(r, all, func(v *gallery.ImageVersion) string {
 			n := v.Ref.Version
 			return fmt.Sprintf("%010d.%010d.%010d", n.Major, n.Minor, n.Patch)
-		}, func(v Version) (any, error) {
-			return schema.Render(a.version, r.version, h.showVersion(r, v).tree), nil
+		}, func(v *gallery.ImageVersion) (any, error) {
+			return schema.Render(a.version, r.version, h.showVersion(r, whole(v)).tree), nil
 		})
 	}
 }

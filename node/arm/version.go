@@ -21,14 +21,9 @@ func whole(v *state.View, row *gallery.ImageVersion) azure.Version {
 }
 
 // Versions implements azure.Service.
-func (s *Service) Versions(_ context.Context, ref gallery.ImageRef) ([]azure.Version, error) {
+func (s *Service) Versions(_ context.Context, ref gallery.ImageRef) ([]*gallery.ImageVersion, func(*gallery.ImageVersion) azure.Version, error) {
 	v := s.o.State()
-	rows := v.Versions(ref)
-	out := make([]azure.Version, 0, len(rows))
-	for _, row := range rows {
-		out = append(out, whole(v, row))
-	}
-	return out, nil
+	return v.Versions(ref), func(row *gallery.ImageVersion) azure.Version { return whole(v, row) }, nil
 }
 
 // Version implements azure.Service.

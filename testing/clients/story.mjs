@@ -91,6 +91,16 @@ await step("application and its version", async () => {
     manageActions: { install: "i", remove: "r" }, targetRegions: [{ name: regions[0] }, { name: regions[1] }] } }, often);
   want("state", v.provisioningState, "Succeeded");
 });
+await step("snapshot: copy, grant and revoke access, delete", async () => {
+  const s = await c.snapshots.createOrUpdate(rg, "copy", { location: regions[0], creationData: { createOption: "Copy", sourceResourceId: env.STORY_SNAPSHOT } }, often);
+  want("state", s.provisioningState, "Succeeded");
+  const link = await c.snapshots.grantAccess(rg, "copy", { access: "Read", durationInSeconds: 600 }, often);
+  want("link", link.accessSAS.startsWith(base), true);
+  want("HEAD", (await fetch(link.accessSAS, { method: "HEAD" })).status, 200);
+  await c.snapshots.revokeAccess(rg, "copy", often);
+  want("HEAD of a link that was taken back", (await fetch(link.accessSAS, { method: "HEAD" })).status, 403);
+  await c.snapshots.delete(rg, "copy", often);
+});
 await step("deleted in the wrong order: refused", async () => {
   await refused(c.galleries.delete(rg, gal), 409, "CannotDeleteResource");
   await refused(c.galleryImages.delete(rg, gal, "debian"), 409, "CannotDeleteResource");

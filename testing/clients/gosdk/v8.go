@@ -26,7 +26,7 @@ func storyV8(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	for _, part := range []func(context.Context, *world, *armcompute.ClientFactory) error{places, galleryAndImage, versionLife, pages, applications, access, wrongOrder, rightOrder} {
+	for _, part := range []func(context.Context, *world, *armcompute.ClientFactory) error{places, galleryAndImage, versionLife, pages, applications, access, neighbours, wrongOrder, rightOrder} {
 		if err := part(ctx, w, f); err != nil {
 			return err
 		}
