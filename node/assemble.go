@@ -223,7 +223,7 @@ func (n *Node) foundOnce(ctx context.Context) error {
 	v := n.m.View()
 	if v.Node(n.id.Node) == nil {
 		self := gallery.Node{ID: n.id.Node, Region: n.id.Region, Zone: n.opts.Zone, Address: n.opts.Advertise,
-			GossipAddress: n.opts.Gossip.Advertise, Seat: gallery.SeatVoter}
+			GossipAddress: n.opts.Gossip.Advertise, Seat: gallery.SeatVoter, Version: n.version}
 		if err := propose(&command.NodeJoin{Node: self}); err != nil {
 			return err
 		}

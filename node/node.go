@@ -51,6 +51,7 @@ type Node struct {
 	reports *proposal.Proposer
 	reg     *prometheus.Registry
 	front   *front.Front
+	version string                   // of the binary
 	serving func() map[string]string // stores that are not in service, and why
 
 	caughtUp func() bool
@@ -59,21 +60,21 @@ type Node struct {
 // Start brings a node up: it founds or joins its cluster where it has not before. When Start
 // returns, the port is open; Ready says when the node can serve. A failed start ends what it began.
 func Start(ctx context.Context, o config.Options, version string, log *slog.Logger) (*Node, error) {
-	n := &Node{opts: o, dir: identity.Dir(o.Data), log: log, fatal: make(chan error, 1), reg: prometheus.NewRegistry()}
+	n := &Node{opts: o, version: version, dir: identity.Dir(o.Data), log: log, fatal: make(chan error, 1), reg: prometheus.NewRegistry()}
 	n.life.log = log
-	if err := n.start(ctx, version); err != nil {
+	if err := n.start(ctx); err != nil {
 		return nil, errors.Join(err, n.life.end())
 	}
 	return n, nil
 }
 
-func (n *Node) start(ctx context.Context, version string) error {
+func (n *Node) start(ctx context.Context) error {
 	if err := n.dir.Make(); err != nil {
 		return err
 	}
-	local := joining.Local{Dir: n.dir, Hosts: n.hosts(), Version: version, Now: time.Now, Log: n.log,
+	local := joining.Local{Dir: n.dir, Hosts: n.hosts(), Version: n.version, Now: time.Now, Log: n.log,
 		Node: gallery.Node{Region: gallery.RegionName(n.opts.Region), Zone: n.opts.Zone, Address: n.opts.Advertise,
-			GossipAddress: n.opts.Gossip.Advertise, Version: version}}
+			GossipAddress: n.opts.Gossip.Advertise, Version: n.version}}
 	var err error
 	if n.id, err = n.who(ctx, local); err != nil {
 		return err

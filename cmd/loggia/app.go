@@ -90,7 +90,7 @@ until it is where it is wanted. Gallery and application are made where they are 
 	f.StringVar(&o.wait, "wait", "all", "local, N, all or none")
 	f.StringVar(&o.location, "location", "", "home region (default: the region of the node that is asked)")
 	f.StringSliceVar(&o.tag, "tag", nil, "KEY=VALUE")
-	f.BoolVar(&o.exclude, "exclude-from-latest", false, "")
+	f.BoolVar(&o.exclude, "exclude-from-latest", false, "latest never means this version")
 	f.BoolVar(&o.fresh, "fresh", false, "forget an interrupted publish of the same file and begin anew")
 	_ = cmd.MarkFlagRequired("install")
 	_ = cmd.MarkFlagRequired("remove")
@@ -121,7 +121,7 @@ func (c *cli) publishApp(ctx context.Context, cl *client.Client, file string, n 
 		defer blobs[i].disk.Close()
 	}
 	definition := v1.Image{Gallery: v.Gallery, Name: v.Image, OSType: o.osType}
-	if err := c.prepareWith(ctx, cl, &v, definition); err != nil {
+	if err := c.prepareWith(ctx, cl, &v, blobs, &o.publishOptions, definition); err != nil {
 		return err
 	}
 	return c.publishAll(ctx, cl, v, blobs, n, o.publishOptions, string(gallery.ContentBlob))
@@ -154,7 +154,6 @@ func (c *cli) appPull() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		c.format = env("LOGGIA_OUTPUT", "table")
 		v, err := cl.Version(cmd.Context(), n[0], n[1], n[2], region)
 		if err != nil {
 			return err

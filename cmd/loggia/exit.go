@@ -7,6 +7,7 @@ import (
 
 	"loggia/diskformat"
 	"loggia/gallery"
+	"loggia/transfer/pull"
 )
 
 // The exit codes, part of the interface for scripts.
@@ -65,6 +66,7 @@ var exitTable = []struct {
 	{diskformat.ErrUnsupported, exitUsage},
 	{diskformat.ErrTooLarge, exitUsage},
 	{diskformat.ErrChanged, exitUsage},
+	{pull.ErrOutput, exitUsage},
 	{fs.ErrNotExist, exitUnreachable},
 }
 

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"cmp"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"loggia/api/client"
@@ -53,12 +56,7 @@ func (c *cli) imageCreate() *cobra.Command {
 		if i.Tags, err = tags(tag); err != nil {
 			return err
 		}
-		if i.Publisher == "" {
-			i.Publisher = n[0]
-		}
-		if i.Offer == "" {
-			i.Offer = n[1]
-		}
+		identify(&i)
 		made, err := cl.PutImage(cmd.Context(), i, client.Precondition{OnlyNew: onlyNew})
 		if err != nil {
 			return err
@@ -70,14 +68,29 @@ func (c *cli) imageCreate() *cobra.Command {
 	f.StringVar(&i.OSType, "os-type", "Linux", "Linux or Windows")
 	f.StringVar(&i.OSState, "os-state", "Generalized", "Generalized or Specialized")
 	f.StringVar(&i.Publisher, "publisher", "", "publisher (default: the gallery's name)")
-	f.StringVar(&i.Offer, "offer", "", "offer (default: the image's name)")
-	f.StringVar(&i.SKU, "sku", "default", "sku; publisher, offer and sku together are unique in a gallery")
+	f.StringVar(&i.Offer, "offer", "", "offer (default: the image's name, its first 64 letters)")
+	f.StringVar(&i.SKU, "sku", "", "sku (default: the rest of that name, or default); publisher, offer and sku together are unique in a gallery")
 	f.StringVar(&i.HyperVGeneration, "generation", "V2", "V1 or V2")
 	f.StringVar(&i.Architecture, "architecture", "x64", "x64 or Arm64")
 	f.StringVar(&i.Description, "description", "", "for people")
 	f.StringSliceVar(&tag, "tag", nil, "KEY=VALUE")
 	f.BoolVar(&onlyNew, "only-new", false, "fail if it exists (exit 5)")
 	return cmd
+}
+
+// maxOffer is how long an offer may be, in bytes; an image's name may be longer.
+const maxOffer = 64
+
+// identify gives an image what it lacks of publisher, offer and sku: together they say its gallery's name and its own.
+func identify(i *v1.Image) {
+	offer, sku := i.Name, "default"
+	if len(offer) > maxOffer {
+		offer = strings.TrimRight(offer[:maxOffer], ".")
+		sku = i.Name[len(offer):]
+	}
+	i.Publisher = cmp.Or(i.Publisher, i.Gallery)
+	i.SKU = cmp.Or(i.SKU, map[bool]string{true: sku, false: "default"}[i.Offer == ""])
+	i.Offer = cmp.Or(i.Offer, offer)
 }
 
 func imageTable(list ...v1.Image) table {

@@ -3,10 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -18,6 +20,20 @@ type table struct {
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
+// checkFormat refuses an unknown --output before anything is done. Commands with an --output of their own name a file.
+func (c *cli) checkFormat(cmd *cobra.Command) error {
+	if f := cmd.LocalNonPersistentFlags().Lookup("output"); f != nil {
+		c.format = env("LOGGIA_OUTPUT", "table")
+	}
+	if !slices.Contains(formats, c.format) {
+		return usageError{fmt.Errorf("--output: %q: must be table, json or yaml", c.format)}
+	}
+	return nil
+}
+
+// formats are what --output may say; nothing means a table.
+var formats = []string{"table", "json", "yaml", ""}
+
 // print writes v in the asked format, and t where that is a table.
 func (c *cli) print(v any, t table) error {
 	switch c.format {
@@ -27,10 +43,8 @@ func (c *cli) print(v any, t table) error {
 		return e.Encode(v)
 	case "yaml":
 		return c.printYAML(v)
-	case "table", "":
-		return c.printTable(t)
 	default:
-		return usageError{fmt.Errorf("--output: %q: must be table, json or yaml", c.format)}
+		return c.printTable(t)
 	}
 }
 

@@ -151,7 +151,7 @@ func (n bar) tail() string {
 func (n bar) graphic(width int) string {
 	head := fmt.Sprintf("%-12s ", n.name)
 	tail := fmt.Sprintf(" %3d%%  %s of %s%s", n.percent(), size(n.done), size(n.total), n.tail())
-	room := max(10, min(40, width-len(head)-len(tail)-2))
+	room := max(10, min(40, width-1-len(head)-len(tail)-2)) // the last column stays free: some terminals wrap there
 	full := room * n.percent() / 100
 	line := head + "[" + strings.Repeat("=", full) + strings.Repeat(" ", room-full) + "]" + tail
 	if r := []rune(line); len(r) > width-1 {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"loggia/api/client"
+	"loggia/api/manage"
 	"loggia/api/v1"
 	"loggia/gallery"
 )
@@ -27,6 +29,14 @@ type publishOptions struct {
 	sha256   bool
 	exclude  bool
 	fresh    bool
+}
+
+// goal says how long the command waits; the zero goal: not at all.
+func (o *publishOptions) goal() (goal, error) {
+	if o.wait == "none" {
+		return goal{}, nil
+	}
+	return parseGoal(o.wait)
 }
 
 func (c *cli) publishCommand() *cobra.Command {
@@ -47,7 +57,7 @@ replication does not depend on it.`}
 	f.StringVar(&o.location, "location", "", "home region (default: the region of the node that is asked)")
 	f.StringSliceVar(&o.tag, "tag", nil, "KEY=VALUE")
 	f.BoolVar(&o.sha256, "sha256", false, "also compute and keep the flat SHA-256 of each disk (serial, slower)")
-	f.BoolVar(&o.exclude, "exclude-from-latest", false, "")
+	f.BoolVar(&o.exclude, "exclude-from-latest", false, "latest never means this version")
 	f.BoolVar(&o.fresh, "fresh", false, "forget an interrupted publish of the same file and begin anew")
 	cmd.RunE = c.call(func(cmd *cobra.Command, cl *client.Client, args []string) error {
 		n, err := names(args[1], 3)
@@ -71,10 +81,8 @@ func (c *cli) publish(ctx context.Context, cl *client.Client, file string, n []s
 	if err != nil {
 		return err
 	}
-	if o.wait != "none" {
-		if _, err := parseGoal(o.wait); err != nil {
-			return err
-		}
+	if _, err := o.goal(); err != nil {
+		return err
 	}
 	sources, err := openSources(file, o)
 	if err != nil {
@@ -85,7 +93,7 @@ func (c *cli) publish(ctx context.Context, cl *client.Client, file string, n []s
 			s.disk.Close()
 		}
 	}()
-	if err := c.prepare(ctx, cl, &v, &o); err != nil {
+	if err := c.prepare(ctx, cl, &v, sources, &o); err != nil {
 		return err
 	}
 	return c.publishAll(ctx, cl, v, sources, n, o, "")
@@ -97,11 +105,9 @@ func (c *cli) publishAll(ctx context.Context, cl *client.Client, v v1.Version, s
 	if err != nil {
 		return err
 	}
-	var g goal
-	if o.wait != "none" {
-		if g, err = parseGoal(o.wait); err != nil {
-			return err
-		}
+	g, err := o.goal()
+	if err != nil {
+		return err
 	}
 	for _, s := range sources {
 		disk, err := c.send(ctx, cl, sending{name: "publish " + lun(s.lun), source: s, key: n, fresh: o.fresh, sha256: o.sha256,
@@ -181,15 +187,17 @@ func openSources(file string, o publishOptions) ([]source, error) {
 		}
 		list[i].disk = d
 	}
+	// A version has its disks in the order of their LUNs, however they were named.
+	slices.SortStableFunc(list, func(a, b source) int { return cmp.Compare(a.lun, b.lun) })
 	return list, nil
 }
 
 // prepare makes gallery and image where they are missing, refuses a version that exists, and picks
 // the base. It asks for all of it before a byte is sent.
-func (c *cli) prepare(ctx context.Context, cl *client.Client, v *v1.Version, o *publishOptions) error {
-	image := v1.Image{Gallery: v.Gallery, Name: v.Image, OSType: "Linux", OSState: "Generalized", HyperVGeneration: "V2", Architecture: "x64",
-		Publisher: v.Gallery, Offer: v.Image, SKU: "default"}
-	err := c.prepareWith(ctx, cl, v, image)
+func (c *cli) prepare(ctx context.Context, cl *client.Client, v *v1.Version, sources []source, o *publishOptions) error {
+	image := v1.Image{Gallery: v.Gallery, Name: v.Image, OSType: "Linux", OSState: "Generalized", HyperVGeneration: "V2", Architecture: "x64"}
+	identify(&image)
+	err := c.prepareWith(ctx, cl, v, sources, o, image)
 	if err == nil && o.base == nil {
 		o.base, err = newest(ctx, cl, v)
 	}
@@ -197,7 +205,7 @@ func (c *cli) prepare(ctx context.Context, cl *client.Client, v *v1.Version, o *
 }
 
 // prepareWith is prepare for a definition.
-func (c *cli) prepareWith(ctx context.Context, cl *client.Client, v *v1.Version, definition v1.Image) error {
+func (c *cli) prepareWith(ctx context.Context, cl *client.Client, v *v1.Version, sources []source, o *publishOptions, definition v1.Image) error {
 	at, err := here(ctx, cl, "publish")
 	if err != nil {
 		return err
@@ -209,6 +217,9 @@ func (c *cli) prepareWith(ctx context.Context, cl *client.Client, v *v1.Version,
 		v.TargetRegions = []v1.TargetRegion{{Name: v.Location}}
 	}
 	if err := checkTargets(v, at.regions); err != nil {
+		return err
+	}
+	if err := checkRules(*v, sources, o, definition); err != nil {
 		return err
 	}
 	if err := ignoreConflict(cl.PutGallery(ctx, v1.Gallery{Name: v.Gallery, Location: v.Location}, client.Precondition{OnlyNew: true})); err != nil {
@@ -249,6 +260,30 @@ func checkTargets(v *v1.Version, regions []v1.Region) error {
 		return &gallery.Error{Kind: gallery.ErrInvalid, Op: "publish", Field: "targetRegions", Message: fmt.Sprintf("must contain the version's own location %q", v.Location)}
 	}
 	return nil
+}
+
+// checkRules refuses what breaks a rule before anything is made or sent.
+func checkRules(v v1.Version, sources []source, o *publishOptions, definition v1.Image) error {
+	v.Disks = nil
+	for _, s := range sources {
+		v.Disks = append(v.Disks, v1.Disk{LUN: s.lun})
+	}
+	if err := manage.Check(v); err != nil {
+		return err
+	}
+	if err := manage.CheckImage(definition); err != nil {
+		return err
+	}
+	for _, b := range o.base {
+		if _, err := names(b, 3); err != nil {
+			return fmt.Errorf("--base: %w", err)
+		}
+	}
+	g, err := o.goal()
+	if err != nil {
+		return err
+	}
+	return g.check(v)
 }
 
 // ignoreConflict drops the answer that a thing exists already, or is not the caller's to make: what comes next says

@@ -38,7 +38,6 @@ command goes on where it was.`}
 		if out == "" {
 			return usageError{errors.New("--output: name the file to write")}
 		}
-		c.format = env("LOGGIA_OUTPUT", "table")
 		v, err := cl.Version(cmd.Context(), n[0], n[1], n[2], region)
 		if err != nil {
 			return err

@@ -39,6 +39,7 @@ Environment: LOGGIA_ADDRESS (https URLs, comma separated), LOGGIA_TOKEN, LOGGIA_
 	}
 	root.SetOut(out)
 	root.SetErr(errOut)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error { return c.checkFormat(cmd) }
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	f := root.PersistentFlags()
 	f.StringVarP(&c.format, "output", "o", env("LOGGIA_OUTPUT", "table"), "table, json or yaml (for pull: the file)")

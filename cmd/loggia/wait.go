@@ -55,7 +55,15 @@ func (g goal) reached(s v1.VersionStatus, home string) (done bool, failed []stri
 	if g.local {
 		return false, failed
 	}
-	return completed >= min(g.n, len(s.Regions)), failed
+	return completed >= g.n, failed
+}
+
+// check refuses a number that the version's target regions can never reach.
+func (g goal) check(v v1.Version) error {
+	if n := len(v.TargetRegions); g.n > n {
+		return usageError{fmt.Errorf("%d regions: %s/%s/%s is wanted in %d", g.n, v.Gallery, v.Image, v.Name, n)}
+	}
+	return nil
 }
 
 func (c *cli) waitCommand() *cobra.Command {
@@ -68,7 +76,7 @@ func (c *cli) waitCommand() *cobra.Command {
 Ends with 6 as soon as a region has failed and the rest is done; the regions go on trying all the
 same. With --through-failures it waits on. Interrupting the wait stops nothing.`}
 	f := cmd.Flags()
-	f.StringVar(&target, "for", "all", "local (the home region), N regions, or all")
+	f.StringVar(&target, "for", "all", "local (the home region), a number of regions, or all")
 	f.DurationVar(&timeout, "timeout", 0, "give up after this long (exit 6)")
 	f.BoolVar(&patient, "through-failures", false, "a failed region is waited for, too: it is retried for ever")
 	cmd.RunE = c.call(func(cmd *cobra.Command, cl *client.Client, args []string) error {
@@ -105,6 +113,9 @@ func (c *cli) wait(ctx context.Context, cl *client.Client, n []string, g goal, t
 	}
 	v, err := cl.Version(ctx, n[0], n[1], n[2], "")
 	if err != nil {
+		return v1.VersionStatus{}, err
+	}
+	if err := g.check(v); err != nil {
 		return v1.VersionStatus{}, err
 	}
 	b := newBoard(c.err)

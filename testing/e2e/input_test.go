@@ -30,39 +30,45 @@ func TestInput(t *testing.T) {
 			{"gallery create", "accepts 1 arg"},
 			{"gallery create x --nonsense", "unknown flag"},
 			{"gallery list -o xml", "--output"},
+			{"gallery create new -o xml", "--output"},
+			{"publish FILE new/i/2.0.0 -o xml", "--output"},
 			{"publish FILE g/i", "GALLERY/IMAGE/VERSION"},
 			{"publish FILE g//1.0.0", "no part empty"},
-			{"publish FILE g/i/1.0", "version"},
-			{"publish FILE g/i/1.0.x", "version"},
-			{"publish FILE g/i/01.0.0", "version"},
-			{"publish FILE g/i/1.0.4294967296", "version"},
-			{"publish FILE g/i/-1.0.0", "version"},
-			{"publish FILE g/i/latest", "version"},
+			{"publish FILE new/i/1.0", "version"},
+			{"publish FILE new/i/1.0.x", "version"},
+			{"publish FILE new/i/01.0.0", "version"},
+			{"publish FILE new/i/1.0.4294967296", "version"},
+			{"publish FILE new/i/-1.0.0", "version"},
+			{"publish FILE new/i/latest", "version"},
 			{"publish FILE _g/i/2.0.0", "name: 1 to 80"},
 			{"publish FILE g-h/i/2.0.0", "name: 1 to 80"},
-			{"publish FILE g/i_/2.0.0", "name: 1 to 80"},
+			{"publish FILE new/i_/2.0.0", "name: 1 to 80"},
 			{"publish FILE " + strings.Repeat("g", 81) + "/i/2.0.0", "name: 1 to 80"},
-			{"publish FILE g/i/2.0.0 --regions a=0", "replica count"},
-			{"publish FILE g/i/2.0.0 --regions a=101", "replica count"},
-			{"publish FILE g/i/2.0.0 --regions a=many", "replica count"},
-			{"publish FILE g/i/2.0.0 --regions a=1=Tape", "storageAccountType"},
-			{"publish FILE g/i/2.0.0 --regions a,a", "region"},
-			{"publish FILE g/i/2.0.0 --regions a,nowhere", "nowhere"},
-			{"publish FILE g/i/2.0.0 --regions b", "location"},
-			{"publish FILE g/i/2.0.0 --location nowhere", "nowhere"},
-			{"publish FILE g/i/2.0.0 --wait forever", "--for"},
-			{"publish FILE g/i/2.0.0 --data-disk FILE", "--data-disk"},
-			{"publish FILE g/i/2.0.0 --data-disk 64=FILE", "LUN 0 to 63"},
-			{"publish FILE g/i/2.0.0 --data-disk 1=FILE --data-disk 1=FILE", "LUN"},
-			{"publish FILE g/i/2.0.0 --base g/i", "gallery/image"},
-			{"publish FILE g/i/2.0.0 --tag novalue", "--tag"},
-			{"publish FILE g/i/2.0.0 --format vmdk", "format"},
+			{"publish FILE new/i/2.0.0 --regions a=0", "replica count"},
+			{"publish FILE new/i/2.0.0 --regions a=101", "replica count"},
+			{"publish FILE new/i/2.0.0 --regions a=many", "replica count"},
+			{"publish FILE new/i/2.0.0 --regions a=1=Tape", "storageAccountType"},
+			{"publish FILE new/i/2.0.0 --regions a,a", "region"},
+			{"publish FILE new/i/2.0.0 --regions a,nowhere", "nowhere"},
+			{"publish FILE new/i/2.0.0 --regions b", "location"},
+			{"publish FILE new/i/2.0.0 --location nowhere", "nowhere"},
+			{"publish FILE new/i/2.0.0 --wait forever", "--for"},
+			{"publish FILE new/i/2.0.0 --wait 3 --regions a,b", "wanted in 2"},
+			{"publish FILE new/i/2.0.0 --data-disk FILE", "--data-disk"},
+			{"publish FILE new/i/2.0.0 --data-disk 64=FILE", "LUN 0 to 63"},
+			{"publish FILE new/i/2.0.0 --data-disk 1=FILE --data-disk 1=FILE", "LUN"},
+			{"publish FILE new/i/2.0.0 --base g/i", "gallery/image"},
+			{"publish FILE new/i/2.0.0 --tag novalue", "--tag"},
+			{"publish FILE new/i/2.0.0 --tag a=" + strings.Repeat("v", 257), "tags"},
+			{"publish FILE new/i/2.0.0 --format vmdk", "format"},
 			{"image create g/x --os-type BeOS", "osType"},
 			{"image create g/x --os-state Asleep", "osState"},
 			{"image create g/x --generation V3", "hyperVGeneration"},
 			{"image create g/x --architecture z80", "architecture"},
 			{"version update g/i/1.0.0 --end-of-life soon", "--end-of-life"},
 			{"pull g/i/1.0.0", "--output"},
+			{"pull g/i/1.0.0 -o " + dir, "no regular file"},
+			{"wait g/i/1.0.0 --for 2", "wanted in 1"},
 			{"token create x --ttl soon", "ttl"},
 			{"members join-token --region -", "region"},
 			{"dev --regions 0", "--regions"},
@@ -80,23 +86,25 @@ func TestInput(t *testing.T) {
 	})
 
 	t.Run("files", func(t *testing.T) { files(t, c, dir, good) })
+	t.Run("unusual and right", func(t *testing.T) { unusual(t, c, dir, good) })
 	t.Run("a source that changes", func(t *testing.T) { changing(t, c, dir) })
 
 	t.Run("nothing changed", func(t *testing.T) {
-		// Publish makes gallery and image before it looks at the rest; versions are what counts.
 		if after := inventory(t, c); after != before {
-			t.Errorf("versions were %s and are %s", before, after)
+			t.Errorf("there was %s and is %s", before, after)
 		}
 		c.ok(t, "verify", good, "g/i/1.0.0")
 	})
 }
 
-// inventory lists all versions with their etags.
+// inventory lists all galleries, definitions and versions with their etags.
 func inventory(t *testing.T, c *cluster) string {
 	t.Helper()
 	var all []string
 	for _, g := range read[[]v1.Gallery](t, c.user, "gallery", "list") {
+		all = append(all, g.Name+"@"+g.ETag)
 		for _, i := range read[[]v1.Image](t, c.user, "image", "list", g.Name) {
+			all = append(all, i.Gallery+"/"+i.Name+"@"+i.ETag)
 			for _, v := range read[[]v1.Version](t, c.user, "version", "list", g.Name+"/"+i.Name) {
 				all = append(all, fmt.Sprintf("%s/%s/%s@%s", v.Gallery, v.Image, v.Name, v.ETag))
 			}
@@ -177,6 +185,25 @@ func files(t *testing.T, c *cluster, dir, good string) {
 	c.ok(t, "publish", vhd, "x/formats/1.0.1")
 	c.ok(t, "version", "delete", "x/formats/1.0.0")
 	c.ok(t, "version", "delete", "x/formats/1.0.1")
+	c.ok(t, "image", "delete", "x/formats")
+	c.ok(t, "gallery", "delete", "x")
+}
+
+// unusual publishes disks that are not named in order, under the longest name there is.
+func unusual(t *testing.T, c *cluster, dir, good string) {
+	image := "x/" + strings.Repeat("i", 80)
+	five, one := changed(t, good, filepath.Join(dir, "five"), 5), changed(t, good, filepath.Join(dir, "one"), 1)
+	c.ok(t, "publish", good, image+"/1.0.0", "--data-disk", "5="+five, "--data-disk", "1="+one)
+	v := read[v1.Version](t, c.user, "version", "show", image+"/1.0.0")
+	if len(v.Disks) != 3 || v.Disks[0].LUN != -1 || v.Disks[1].LUN != 1 || v.Disks[2].LUN != 5 {
+		t.Errorf("disks are %+v", v.Disks)
+	}
+	out := filepath.Join(dir, "out")
+	c.ok(t, "pull", image+"/1.0.0", "--disk", "5", "-o", out)
+	same(t, out, five)
+	c.ok(t, "version", "delete", image+"/1.0.0")
+	c.ok(t, "image", "delete", image)
+	c.ok(t, "gallery", "delete", "x")
 }
 
 // changing writes to an image while it is published: the version never comes to be.

@@ -33,7 +33,7 @@ func openOutput(name string, root chunk.ID, size int64) (*output, error) {
 	case err == nil && st.Mode()&fs.ModeDevice != 0 && st.Mode()&fs.ModeCharDevice == 0:
 		return openDevice(name, size)
 	case err == nil && !st.Mode().IsRegular():
-		return nil, fmt.Errorf("output %s is no regular file or block device", name)
+		return nil, fmt.Errorf("output %s: %w: no regular file or block device", name, ErrOutput)
 	case err == nil:
 		o.mode = st.Mode().Perm()
 		if o.name, err = filepath.EvalSymlinks(name); err != nil {
@@ -74,7 +74,7 @@ func openDevice(name string, size int64) (*output, error) {
 	}
 	end, err := f.Seek(0, io.SeekEnd)
 	if err == nil && end < size {
-		err = fmt.Errorf("device of %d bytes is smaller than the disk of %d", end, size)
+		err = fmt.Errorf("%w: a device of %d bytes is smaller than the disk of %d", ErrOutput, end, size)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("output %s: %w", name, err), f.Close())

@@ -67,6 +67,9 @@ type SeedSource interface {
 // ErrVerification is returned where bytes are not what the manifest says.
 var ErrVerification = errors.New("verification failed")
 
+// ErrOutput is returned where Out is nothing that a disk can be written to.
+var ErrOutput = errors.New("not a place for the disk")
+
 // Run pulls the disk. It may be called again after any interruption: it goes on from the
 // unfinished file beside Out, every byte of which it checks. Memory does not grow with the disk.
 func Run(ctx context.Context, src Source, o Options) (Progress, error) {
