@@ -54,6 +54,7 @@ Environment: LOGGIA_ADDRESS (https URLs, comma separated), LOGGIA_TOKEN, LOGGIA_
 		c.aclCommand(), c.loginCommand(), c.logoutCommand(), c.whoamiCommand(),
 	)
 	wrapArgs(root)
+	c.complete(root)
 	return root
 }
 
