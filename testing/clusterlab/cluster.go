@@ -38,6 +38,7 @@ type Cluster struct {
 	s3      map[string]*bucket
 	token   string
 	spawner *spawner
+	peak    int64 // the most memory that a command of Run has had, in bytes
 }
 
 // New makes a cluster and waits until every region is ready.
@@ -195,11 +196,17 @@ func (c *Cluster) Run(ctx context.Context, out io.Writer, region string, args ..
 	cmd := c.CLI(ctx, region, args...)
 	cmd.Stderr = out
 	b, err := cmd.Output()
+	if cmd.ProcessState != nil {
+		c.peak = max(c.peak, MaxRSS(cmd))
+	}
 	if err != nil {
 		return string(b), fmt.Errorf("loggia %s: %w", strings.Join(args, " "), describe(err))
 	}
 	return strings.TrimSpace(string(b)), nil
 }
+
+// CommandPeakRSS is the most memory that any command of Run has had, in bytes.
+func (c *Cluster) CommandPeakRSS() int64 { return c.peak }
 
 // describe adds what a command wrote to its standard error.
 func describe(err error) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -98,7 +100,7 @@ func (s *story) cluster() (err error) {
 	}
 	counted := "each node's own count"
 	if s.c.Lab != nil {
-		counted = "the kernel's counters of the link between two regions"
+		counted = "the kernel's counters of each link, all traffic between the regions included"
 	}
 	s.note("stores", "%s", kind)
 	s.note("bytes on links are", "%s", counted)
@@ -124,21 +126,47 @@ const gallery, image = "demo", "debian"
 
 func version(n string) string { return gallery + "/" + image + "/" + n }
 
-// links are the bytes that each other region has received from the home region.
-type links map[string]int64
+// link leads from one region to another.
+type link struct{ from, to string }
+
+// links are the bytes that crossed each link: by the kernel's counters, or else what the replicas of
+// a version say that they were sent.
+type links map[link]int64
+
+// into is what a region has received, from whichever regions.
+func (l links) into(region string) int64 {
+	var sum int64
+	for k, n := range l {
+		if k.to == region {
+			sum += n
+		}
+	}
+	return sum
+}
 
 func (s *story) links(name string) (links, error) {
+	if s.c.Lab == nil {
+		return s.reported(name)
+	}
 	out := links{}
-	if s.c.Lab != nil {
-		for _, r := range regions[1:] {
-			t, err := s.c.Lab.Between(r, regions[0])
+	for _, to := range regions {
+		for _, from := range regions {
+			if from == to {
+				continue
+			}
+			t, err := s.c.Lab.Between(to, from)
 			if err != nil {
 				return nil, err
 			}
-			out[r] = t.Received
+			out[link{from, to}] = t.Received
 		}
-		return out, nil
 	}
+	return out, nil
+}
+
+// reported is what the nodes themselves counted for a version; before there is one, nothing.
+func (s *story) reported(name string) (links, error) {
+	out := links{}
 	if name == "" {
 		return out, nil
 	}
@@ -146,7 +174,7 @@ func (s *story) links(name string) (links, error) {
 	for _, r := range status.Regions {
 		for _, p := range r.Replicas {
 			if r.Region != regions[0] {
-				out[r.Region] += p.Sent
+				out[link{cmp.Or(p.Source, "other regions"), r.Region}] += p.Sent
 			}
 		}
 	}
@@ -186,9 +214,9 @@ func (s *story) publish(file, name string) (links, error) {
 		return nil, err
 	}
 	s.check(status.State == "Completed", name+" in three regions", "%s after %s", status.State, took.Round(100*time.Millisecond))
-	for _, r := range regions[1:] {
-		after[r] -= before[r]
-		s.note("  "+regions[0]+" -> "+r, "%s of %s (%.1f %%)", mb(after[r]), mb(st.Size()), 100*float64(after[r])/float64(st.Size()))
+	for _, k := range slices.SortedFunc(maps.Keys(after), func(a, b link) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) }) {
+		after[k] -= before[k]
+		s.note("  "+k.from+" -> "+k.to, "%s of %s (%.1f %%)", mb(after[k]), mb(st.Size()), 100*float64(after[k])/float64(st.Size()))
 	}
 	return after, nil
 }
@@ -204,7 +232,7 @@ func (s *story) publishSecond() error {
 		return err
 	}
 	for _, r := range regions[1:] {
-		part := 100 * float64(second[r]) / float64(s.first[r])
+		part := 100 * float64(second.into(r)) / float64(s.first.into(r))
 		s.check(part <= 45, "rebuilt image to "+r, "%.1f %% of the bytes of the first, compressed full copy (at most 45 %%)", part)
 	}
 	return nil
@@ -284,13 +312,15 @@ func (s *story) pullBoth() error {
 }
 
 func (s *story) memory() error {
-	for _, r := range regions[1:] {
+	for _, r := range regions {
 		rss, err := s.c.Node(r).PeakRSS()
 		if err != nil {
 			return err
 		}
 		s.check(rss < 400<<20, "peak memory of the daemon of "+r, "%s (below 400 MiB)", mb(rss))
 	}
+	cli := s.c.CommandPeakRSS()
+	s.check(cli < 400<<20, "peak memory of a command", "%s (below 400 MiB)", mb(cli))
 	return nil
 }
 
