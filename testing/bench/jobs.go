@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -29,8 +29,14 @@ type result struct {
 	data   int64         // guest bytes that are no hole
 	link   int64         // bytes that crossed from home to away, by the kernel's counters
 	client int64         // peak RSS of the command, bytes
-	node   int64         // greatest peak RSS of the daemons so far, bytes
+	nodes  [3]int64      // peak RSS of each daemon during the job, bytes, as daemons names them
 }
+
+// daemons are the regions, one daemon each.
+var daemons = [3]string{home, away, rest}
+
+// node is the greatest peak RSS of a daemon, in bytes.
+func (r result) node() int64 { return slices.Max(r.nodes[:]) }
 
 // bench runs all jobs once per repetition.
 type bench struct {
@@ -48,7 +54,7 @@ func (b *bench) keep(job string, r result) {
 		b.order = append(b.order, job)
 	}
 	b.results[job] = append(b.results[job], r)
-	fmt.Printf("  %-34s %8s  %8s CPU  %9.1f MB on the link  RSS %d / %d MiB\n", job, r.wall.Round(10*time.Millisecond), r.cpu.Round(10*time.Millisecond), float64(r.link)/1e6, r.client>>20, r.node>>20)
+	fmt.Printf("  %-34s %8s  %8s CPU  %9.1f MB on the link  RSS %d / %d MiB\n", job, r.wall.Round(10*time.Millisecond), r.cpu.Round(10*time.Millisecond), float64(r.link)/1e6, r.client>>20, r.node()>>20)
 }
 
 func (b *bench) image(name string) string { return filepath.Join(b.images, name+".raw") }
@@ -128,37 +134,53 @@ func (b *bench) yardsticks() error {
 	return os.Remove(copied)
 }
 
-// measure runs a command of a region and counts what it cost.
-func (b *bench) measure(job, image, region string, args ...string) error {
+// measure runs commands of a region, one after the other, and counts what they cost together.
+func (b *bench) measure(job, image, region string, commands ...[]string) error {
 	data, err := allocated(b.image(image))
 	if err != nil {
 		return err
 	}
-	before, err := b.daemons()
+	if err := b.forgetPeaks(); err != nil {
+		return err
+	}
+	before, err := b.cpu()
 	if err != nil {
 		return err
 	}
+	r := result{data: data}
 	link := b.link()
-	cmd := b.c.CLI(b.ctx, region, args...)
 	began := time.Now()
-	out, err := cmd.CombinedOutput()
-	wall := time.Since(began)
-	if err != nil {
-		return fmt.Errorf("%s: %w\n%s", job, err, out)
+	for _, args := range commands {
+		cmd := b.c.CLI(b.ctx, region, args...)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w\n%s", job, err, out)
+		}
+		r.cpu += cmd.ProcessState.SystemTime() + cmd.ProcessState.UserTime()
+		r.client = max(r.client, clusterlab.MaxRSS(cmd))
 	}
-	after, err := b.daemons()
+	r.wall = time.Since(began)
+	after, err := b.cpu()
 	if err != nil {
 		return err
 	}
-	r := result{wall: wall, cpu: after - before + cmd.ProcessState.SystemTime() + cmd.ProcessState.UserTime(), data: data, link: b.link() - link, client: clusterlab.MaxRSS(cmd)}
-	for _, name := range []string{home, away, rest} {
-		rss, err := b.c.Node(name).PeakRSS()
-		if err != nil {
+	r.cpu += after - before
+	r.link = b.link() - link
+	for i, name := range daemons {
+		if r.nodes[i], err = b.c.Node(name).PeakRSS(); err != nil {
 			return err
 		}
-		r.node = max(r.node, rss)
 	}
 	b.keep(job, r)
+	return nil
+}
+
+// forgetPeaks begins the daemons' peaks of memory anew (proc(5), clear_refs), so that each job has its own.
+func (b *bench) forgetPeaks() error {
+	for _, name := range daemons {
+		if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", b.c.Node(name).PID()), []byte("5"), 0o200); err != nil {
+			return fmt.Errorf("peak memory of %s: %w", name, err)
+		}
+	}
 	return nil
 }
 
@@ -170,10 +192,10 @@ func (b *bench) link() int64 {
 	return t.Received
 }
 
-// daemons is the CPU time that all daemons have used.
-func (b *bench) daemons() (time.Duration, error) {
+// cpu is the time that all daemons have used.
+func (b *bench) cpu() (time.Duration, error) {
 	var sum time.Duration
-	for _, name := range []string{home, away, rest} {
+	for _, name := range daemons {
 		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", b.c.Node(name).PID()))
 		if err != nil {
 			return 0, err
@@ -191,15 +213,12 @@ func (b *bench) daemons() (time.Duration, error) {
 }
 
 func (b *bench) publish(image, number string) error {
-	return b.measure("publish "+image, image, home, "publish", b.image(image), "bench/image/"+number, "--wait", "local")
+	return b.measure("publish "+image, image, home, []string{"publish", b.image(image), "bench/image/" + number, "--wait", "local"})
 }
 
 func (b *bench) replicate(image, number string) error {
 	name := "bench/image/" + number
-	if _, err := b.c.Run(b.ctx, io.Discard, home, "version", "update", name, "--regions", home+","+away); err != nil {
-		return err
-	}
-	return b.measure("replicate "+image, image, home, "wait", name)
+	return b.measure("replicate "+image, image, home, []string{"version", "update", name, "--regions", home + "," + away}, []string{"wait", name})
 }
 
 // pull pulls in the other region, compares, and keeps v1 as a seed.
@@ -211,7 +230,7 @@ func (b *bench) pull(image, number, seed string) error {
 		args = append(args, "--seed", filepath.Join(b.dir, "pulled-"+seed))
 		job += " with " + seed + " at hand"
 	}
-	if err := b.measure(job, image, away, args...); err != nil {
+	if err := b.measure(job, image, away, args); err != nil {
 		return err
 	}
 	if msg, err := exec.CommandContext(b.ctx, "cmp", b.image(image), out).CombinedOutput(); err != nil {
