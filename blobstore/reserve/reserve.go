@@ -21,6 +21,7 @@ const (
 	OK          Status = "ok"
 	Full        Status = "full"
 	Unavailable Status = "unavailable"
+	Forbidden   Status = "forbidden" // it answers, and refuses
 )
 
 // Options say how much is kept free, and how often the watch looks.
@@ -140,6 +141,8 @@ func (s *Store) statusLocked() Status {
 	switch {
 	case s.refused:
 		return Full
+	case errors.Is(s.err, blobstore.ErrForbidden):
+		return Forbidden
 	case s.err != nil:
 		return Unavailable
 	case s.checked.IsZero():

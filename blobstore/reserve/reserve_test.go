@@ -154,9 +154,9 @@ func TestRunFollowsTheStore(t *testing.T) {
 		}
 		step(OK)
 		below.Add(faults.Rule{Op: faults.Capacity, Err: blobstore.ErrForbidden})
-		step(Unavailable)
+		step(Forbidden)
 		if err := s.Put(ctx, "k", nil); err != nil {
-			t.Errorf("put while the state is unavailable: %v; the store itself should say", err)
+			t.Errorf("put while the state is forbidden: %v; the store itself should say", err)
 		}
 		below.Heal()
 		step(OK)

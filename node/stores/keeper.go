@@ -258,6 +258,8 @@ func health(s reserve.State) (gallery.StoreState, string, gallery.Capacity) {
 		return gallery.StoreFull, reason, room
 	case reserve.Unavailable:
 		return gallery.StoreUnavailable, reason, room
+	case reserve.Forbidden:
+		return gallery.StoreForbidden, reason, room
 	}
 	return gallery.StoreOK, "", room
 }

@@ -5,7 +5,9 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // gate is a relay to a node that closes once so many bytes have gone through in one direction:
@@ -15,6 +17,7 @@ type gate struct {
 	target   string
 	shut     chan struct{} // closed when the gate has closed
 	done     chan struct{} // closed at the test's end
+	slow     atomic.Int64  // nanoseconds that every piece of at most 32 KiB waits
 
 	mu       sync.Mutex
 	up, down int64 // bytes that may still pass to the node and from it
@@ -76,6 +79,13 @@ func (g *gate) relay(to, from net.Conn, budget *int64) {
 		if n > 0 && !g.spend(budget, int64(n)) {
 			<-g.done
 			return
+		}
+		if d := time.Duration(g.slow.Load()); d > 0 {
+			select {
+			case <-time.After(d):
+			case <-g.done:
+				return
+			}
 		}
 		if _, werr := to.Write(buf[:n]); err != nil || werr != nil {
 			if err == io.EOF {

@@ -34,7 +34,7 @@ func port(t *testing.T) string {
 }
 
 // federate starts a cluster of processes: the first founds it, the others join by token. store may
-// name another directory than the default for a region's store.
+// name another directory than the default for a region's store, or be the YAML of a store, "- ...".
 func federate(t *testing.T, regions []string, store map[string]string) *servers {
 	t.Helper()
 	return federateWith(t, regions, store, "")
@@ -83,7 +83,10 @@ func (s *servers) configure(t *testing.T, region, how, store, more string) {
 	listen := port(t)
 	s.vars["LOGGIA_ADDRESS_"+strings.ToUpper(region)] = "https://" + listen
 	s.conf[region] = filepath.Join(s.home(region), "loggia.yaml")
-	text := fmt.Sprintf("data: %s\nregion: %s\nlisten: %s\ngossip: {listen: '%s'}\ncluster: {rtt: 10ms, %s}\nstores:\n- {name: main, kind: filesystem, path: %s, reserve: 1MiB}\n",
+	if !strings.HasPrefix(store, "- ") {
+		store = fmt.Sprintf("- {name: main, kind: filesystem, path: %s, reserve: 1MiB}", store)
+	}
+	text := fmt.Sprintf("data: %s\nregion: %s\nlisten: %s\ngossip: {listen: '%s'}\ncluster: {rtt: 10ms, %s}\nstores:\n%s\n",
 		filepath.Join(s.home(region), "node"), region, listen, port(t), how, store) + more
 	if err := os.WriteFile(s.conf[region], []byte(text), 0o600); err != nil {
 		t.Fatal(err)
