@@ -83,14 +83,15 @@ const maxOffer = 64
 
 // identify gives an image what it lacks of publisher, offer and sku: together they say its gallery's name and its own.
 func identify(i *v1.Image) {
-	offer, sku := i.Name, "default"
-	if len(offer) > maxOffer {
-		offer = strings.TrimRight(offer[:maxOffer], ".")
-		sku = i.Name[len(offer):]
-	}
 	i.Publisher = cmp.Or(i.Publisher, i.Gallery)
-	i.SKU = cmp.Or(i.SKU, map[bool]string{true: sku, false: "default"}[i.Offer == ""])
-	i.Offer = cmp.Or(i.Offer, offer)
+	if i.Offer == "" {
+		i.Offer = i.Name
+		if len(i.Offer) > maxOffer {
+			i.Offer = strings.TrimRight(i.Offer[:maxOffer], ".")
+			i.SKU = cmp.Or(i.SKU, i.Name[len(i.Offer):])
+		}
+	}
+	i.SKU = cmp.Or(i.SKU, "default")
 }
 
 func imageTable(list ...v1.Image) table {
