@@ -38,8 +38,34 @@ type Mux struct {
 // Mux returns an empty mux.
 func (g *Guard) Mux() *Mux { return &Mux{g, http.NewServeMux()} }
 
-// ServeHTTP implements http.Handler.
-func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux.ServeHTTP(w, r) }
+// ServeHTTP implements http.Handler. A path that no route has is refused in the words of all other refusals.
+func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h, pattern := m.mux.Handler(r)
+	if pattern == "" {
+		var probe silent
+		if h.ServeHTTP(&probe, r); probe.status == http.StatusNotFound {
+			m.g.refuse(w, r, &gallery.Error{Kind: gallery.ErrNotFound, Resource: r.URL.Path, Message: "no such route"})
+			return
+		}
+	}
+	m.mux.ServeHTTP(w, r)
+}
+
+// silent takes an answer's status and drops the rest.
+type silent struct {
+	header http.Header
+	status int
+}
+
+func (s *silent) Header() http.Header {
+	if s.header == nil {
+		s.header = http.Header{}
+	}
+	return s.header
+}
+
+func (s *silent) WriteHeader(status int)      { s.status = status }
+func (s *silent) Write(b []byte) (int, error) { return len(b), nil }
 
 // Handle registers a route. It panics where the table has no rule for it: such a route must not start (S1). before
 // stands outside the check: a read settles the state first, a write goes to the leader, where it is checked.

@@ -69,6 +69,8 @@ func TestHostile(t *testing.T) {
 			method, path, _ := strings.Cut(route, " ")
 			if a := c.ask(t, method, base+path, token, nil); a.status != want {
 				t.Errorf("%s: %d, want %d: %s", route, a.status, want, a.body)
+			} else if want == 404 && a.fault.Code == "" {
+				t.Errorf("%s: the error is not in the API's form: %s", route, a.body)
 			}
 		}
 	})
