@@ -49,9 +49,10 @@ type VersionDisk struct {
 // TargetRegion is a region where a version is wanted. The order of a version's target regions is kept.
 type TargetRegion struct {
 	Region            RegionName   `cbor:"1,keyasint"`
-	ReplicaCount      int          `cbor:"2,keyasint,omitempty"` // 0: the profile's
-	StorageClass      StorageClass `cbor:"3,keyasint,omitempty"` // empty: the profile's
-	ExcludeFromLatest *bool        `cbor:"4,keyasint,omitempty"` // set: wins over the profile's flag
+	ReplicaCount      int          `cbor:"2,keyasint,omitempty"`           // 0: the profile's
+	StorageClass      StorageClass `cbor:"3,keyasint,omitempty"`           // empty: the profile's
+	ExcludeFromLatest *bool        `cbor:"4,keyasint,omitempty"`           // set: wins over the profile's flag
+	Priority          Priority     `cbor:"5,keyasint,omitempty" since:"3"` // empty: the profile's
 }
 
 // PublishingProfile says where and how a version is published.
@@ -61,7 +62,8 @@ type PublishingProfile struct {
 	StorageClass      StorageClass   `cbor:"3,keyasint,omitempty"` // where a region has none; empty: Standard_LRS
 	ReplicationMode   string         `cbor:"4,keyasint,omitempty"` // empty: Full
 	ExcludeFromLatest bool           `cbor:"5,keyasint,omitempty"`
-	EndOfLife         time.Time      `cbor:"6,keyasint,omitzero"` // zero: none
+	EndOfLife         time.Time      `cbor:"6,keyasint,omitzero"`            // zero: none
+	Priority          Priority       `cbor:"7,keyasint,omitempty" since:"3"` // of its copies; empty: normal
 }
 
 // SafetyProfile guards a version against hasty writes.
@@ -120,6 +122,9 @@ func (p *PublishingProfile) Targets() []TargetRegion {
 		}
 		if out[i].StorageClass == "" {
 			out[i].StorageClass = StandardLRS
+		}
+		if out[i].Priority == "" {
+			out[i].Priority = p.Priority
 		}
 	}
 	return out

@@ -190,6 +190,7 @@ func (f *faults) profile(p *PublishingProfile, replicas int) {
 	const at = "properties.publishingProfile."
 	f.unless(p.ReplicaCount >= 0 && p.ReplicaCount <= replicas, at+"replicaCount", "1 to %d", replicas)
 	f.class(at+"storageAccountType", p.StorageClass)
+	f.priority(at+"priority", p.Priority)
 	f.oneOf(at+"replicationMode", p.ReplicationMode, "", ReplicationFull, ReplicationShallow)
 	f.unless(p.ReplicationMode != ReplicationShallow || p.single(), at+"replicationMode", "a Shallow version has one replica, in its own region")
 	f.unless(len(p.TargetRegions) <= MaxTargetRegions, at+"targetRegions", "at most %d", MaxTargetRegions)
@@ -198,6 +199,7 @@ func (f *faults) profile(p *PublishingProfile, replicas int) {
 		f.region(field+".name", t.Region)
 		f.unless(t.ReplicaCount >= 0 && t.ReplicaCount <= replicas, field+".regionalReplicaCount", "1 to %d", replicas)
 		f.class(field+".storageAccountType", t.StorageClass)
+		f.priority(field+".priority", t.Priority)
 		f.unless(!slices.ContainsFunc(p.TargetRegions[:i], func(x TargetRegion) bool { return x.Region == t.Region }), field+".name", "region %q is named twice", t.Region)
 	}
 }
@@ -205,6 +207,10 @@ func (f *faults) profile(p *PublishingProfile, replicas int) {
 // single says whether a profile asks for no more than one replica in one region, which is the version's own.
 func (p *PublishingProfile) single() bool {
 	return len(p.TargetRegions) <= 1 && p.ReplicaCount <= 1 && (len(p.TargetRegions) == 0 || p.TargetRegions[0].ReplicaCount <= 1)
+}
+
+func (f *faults) priority(field string, p Priority) {
+	f.oneOf(field, string(p), "", string(PriorityHigh), string(PriorityNormal), string(PriorityLow))
 }
 
 func (f *faults) class(field string, c StorageClass) {

@@ -78,6 +78,7 @@ const (
 	status     = "Loggia.Cluster/status"
 	regions    = "Loggia.Cluster/regions"
 	members    = "Loggia.Cluster/members"
+	limits     = "Loggia.Cluster/limits"
 	raft       = "Loggia.Cluster/raft"
 	joinTokens = "Loggia.Cluster/joinTokens"
 	tokens     = "Loggia.Identity/tokens"
@@ -105,6 +106,8 @@ var table = []Rule{
 	{"PATCH", versionPath, versions + "/write", theVersion},
 	{"DELETE", versionPath, versions + "/delete", theVersion},
 	{"GET", versionPath + "/status", versions + "/read", theVersion},
+	{"POST", versionPath + "/pause", versions + "/write", theVersion},
+	{"POST", versionPath + "/resume", versions + "/write", theVersion},
 	{"GET", versionPath + "/disks/{lun}/tree", versions + "/read", theVersion},
 	{"POST", versionPath + "/disks/{lun}/frames", versions + "/read", theVersion},
 
@@ -125,6 +128,9 @@ var table = []Rule{
 	{"DELETE", "/v1/regions/{region}", regions + "/delete", root},
 	{"GET", "/v1/members", members + "/read", root},
 	{"DELETE", "/v1/members/{id}", members + "/delete", root},
+	{"GET", "/v1/limits", limits + "/read", root},
+	{"PUT", "/v1/limits", limits + "/write", root},
+	{"DELETE", "/v1/limits", limits + "/delete", root},
 	{"POST", "/v1/join-tokens", joinTokens + "/write", root},
 	{"GET", "/v1/raft/peers", raft + "/peers/read", root},
 	{"POST", "/v1/raft/transfer", raft + "/transfer/action", root},

@@ -22,6 +22,7 @@ func Handler(s Service, guard *authz.Guard, writer func(http.Handler) http.Handl
 	h.versions()
 	h.snapshots()
 	h.cluster()
+	h.limits()
 	h.tokens()
 	h.acl()
 	return h.mux

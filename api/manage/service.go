@@ -53,6 +53,7 @@ type Service interface {
 	Promote(ctx context.Context, node string) error
 
 	Identity
+	Steering
 
 	Tokens(ctx context.Context) ([]gallery.AccessToken, error)
 	CreateToken(ctx context.Context, r v1.TokenRequest) (v1.Token, error)

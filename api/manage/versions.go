@@ -39,6 +39,8 @@ func (h *handler) versions() {
 		}
 		return nil, h.s.DeleteVersion(r.Context(), r.PathValue("g"), r.PathValue("i"), r.PathValue("v"), c)
 	})
+	h.write("POST", versionsPath+"/{v}/pause", h.steer(h.s.Pause))
+	h.write("POST", versionsPath+"/{v}/resume", h.steer(h.s.Resume))
 }
 
 func (h *handler) putVersion(w http.ResponseWriter, r *http.Request) (any, error) {
@@ -61,7 +63,7 @@ func (h *handler) putVersion(w http.ResponseWriter, r *http.Request) (any, error
 func toVersion(v Version) v1.Version {
 	p := v.Publishing
 	out := v1.Version{Gallery: string(v.Ref.Gallery), Image: artifactName(v.Ref.ImageRef), Name: v.Ref.Version.String(),
-		Location: string(v.Location), ReplicaCount: p.ReplicaCount, StorageClass: string(p.StorageClass),
+		Location: string(v.Location), ReplicaCount: p.ReplicaCount, StorageClass: string(p.StorageClass), Priority: string(p.Priority),
 		ExcludeFromLatest:       p.ExcludeFromLatest,
 		AllowDeletionOfReplicas: v.Safety.AllowDeletionOfReplicatedLocations,
 		BlockDeletionBeforeEOL:  v.Safety.BlockDeletionBeforeEndOfLife,
@@ -85,7 +87,7 @@ func toVersion(v Version) v1.Version {
 	}
 	for _, t := range p.TargetRegions {
 		out.TargetRegions = append(out.TargetRegions, v1.TargetRegion{Name: string(t.Region), ReplicaCount: t.ReplicaCount,
-			StorageClass: string(t.StorageClass), ExcludeFromLatest: t.ExcludeFromLatest})
+			StorageClass: string(t.StorageClass), ExcludeFromLatest: t.ExcludeFromLatest, Priority: string(t.Priority)})
 	}
 	return out
 }
@@ -95,7 +97,7 @@ func fromVersion(number gallery.Version, v v1.Version) gallery.ImageVersion {
 		Ref:      gallery.VersionRef{Version: number},
 		Location: gallery.RegionName(v.Location),
 		Publishing: gallery.PublishingProfile{TargetRegions: Targets(v.TargetRegions), ReplicaCount: v.ReplicaCount,
-			StorageClass: gallery.StorageClass(v.StorageClass), ExcludeFromLatest: v.ExcludeFromLatest},
+			StorageClass: gallery.StorageClass(v.StorageClass), ExcludeFromLatest: v.ExcludeFromLatest, Priority: gallery.Priority(v.Priority)},
 		Safety: gallery.SafetyProfile{AllowDeletionOfReplicatedLocations: v.AllowDeletionOfReplicas,
 			BlockDeletionBeforeEndOfLife: v.BlockDeletionBeforeEOL},
 		Tags: v.Tags,
@@ -125,7 +127,7 @@ func Targets(in []v1.TargetRegion) []gallery.TargetRegion {
 	var out []gallery.TargetRegion
 	for _, t := range in {
 		out = append(out, gallery.TargetRegion{Region: gallery.RegionName(t.Name), ReplicaCount: t.ReplicaCount,
-			StorageClass: gallery.StorageClass(t.StorageClass), ExcludeFromLatest: t.ExcludeFromLatest})
+			StorageClass: gallery.StorageClass(t.StorageClass), ExcludeFromLatest: t.ExcludeFromLatest, Priority: gallery.Priority(t.Priority)})
 	}
 	return out
 }

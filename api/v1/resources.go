@@ -50,6 +50,7 @@ type Version struct {
 	TargetRegions           []TargetRegion    `json:"targetRegions"`
 	ReplicaCount            int               `json:"replicaCount,omitempty"`       // where a region has none; default 1
 	StorageClass            string            `json:"storageAccountType,omitempty"` // default Standard_LRS
+	Priority                string            `json:"priority,omitempty"`           // of its copies: high, normal (default) or low
 	ExcludeFromLatest       bool              `json:"excludeFromLatest,omitempty"`
 	EndOfLife               *time.Time        `json:"endOfLifeDate,omitempty"`
 	AllowDeletionOfReplicas bool              `json:"allowDeletionOfReplicatedLocations,omitempty"`
@@ -74,6 +75,7 @@ type App struct {
 type VersionPatch struct {
 	TargetRegions           *[]TargetRegion    `json:"targetRegions,omitempty"`
 	ReplicaCount            *int               `json:"replicaCount,omitempty"`
+	Priority                *string            `json:"priority,omitempty"`
 	ExcludeFromLatest       *bool              `json:"excludeFromLatest,omitempty"`
 	EndOfLife               *time.Time         `json:"endOfLifeDate,omitempty"`
 	AllowDeletionOfReplicas *bool              `json:"allowDeletionOfReplicatedLocations,omitempty"`
@@ -97,6 +99,7 @@ type TargetRegion struct {
 	ReplicaCount      int    `json:"regionalReplicaCount,omitempty"`
 	StorageClass      string `json:"storageAccountType,omitempty"`
 	ExcludeFromLatest *bool  `json:"excludeFromLatest,omitempty"` // set, it wins over the version's flag
+	Priority          string `json:"priority,omitempty"`          // where it is not the version's
 }
 
 // Region is a place with its own nodes and stores.
@@ -104,6 +107,7 @@ type Region struct {
 	Name   string  `json:"name"`
 	Stores []Store `json:"stores"`
 	Nodes  int     `json:"nodes"`
+	Limits []Limit `json:"limits,omitempty"` // that name it, or one of its nodes
 }
 
 // Store is one bucket or directory of a region.

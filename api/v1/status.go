@@ -15,6 +15,7 @@ type Status struct {
 	Regions      []Region        `json:"regions"`
 	Members      []Member        `json:"members"`
 	Versions     []VersionStatus `json:"versions"`
+	Limits       []Limit         `json:"limits,omitempty"`
 }
 
 // VersionStatus tells of every replica of a version.
@@ -57,6 +58,15 @@ type Replica struct {
 	Started   time.Time `json:"started,omitzero"`
 	Finished  time.Time `json:"finished,omitzero"`
 	Age       float64   `json:"ageSeconds,omitempty"` // of the live detail; 0: fresh
+
+	ETANote  string          `json:"etaNote,omitempty"`     // what the ETA takes for granted
+	Step     string          `json:"step,omitempty"`        // what happens now, or next: "copying", "waiting for a slot", "retry", "paused"
+	StepAt   time.Time       `json:"stepAt,omitzero"`       // when, where that is known
+	Sources  []ReplicaSource `json:"sources,omitempty"`     // in use, or tried by this attempt
+	Retries  int             `json:"retries,omitempty"`     // requests of this attempt that were made again
+	Wasted   int64           `json:"bytesWasted,omitempty"` // that came and were not kept
+	Priority string          `json:"priority,omitempty"`    // high, low; empty: normal
+	Paused   *Pause          `json:"paused,omitempty"`
 }
 
 // Event is one message of /v1/events: its name is Type, its data the JSON.

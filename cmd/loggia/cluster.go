@@ -37,7 +37,11 @@ func (c *cli) regionCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.print(r, regionTable(r))
+			if err := c.print(r, regionTable(r)); err != nil || len(r.Limits) == 0 || c.format == "json" || c.format == "yaml" {
+				return err
+			}
+			fmt.Fprintln(c.out)
+			return c.print(r, limitTable(r.Limits...))
 		})},
 		del,
 	)

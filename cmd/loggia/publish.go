@@ -29,6 +29,7 @@ type publishOptions struct {
 	sha256   bool
 	exclude  bool
 	fresh    bool
+	priority string
 }
 
 // goal says how long the command waits; the zero goal: not at all.
@@ -58,6 +59,7 @@ replication does not depend on it.`}
 	f.StringSliceVar(&o.tag, "tag", nil, "KEY=VALUE")
 	f.BoolVar(&o.sha256, "sha256", false, "also compute and keep the flat SHA-256 of each disk (serial, slower)")
 	f.BoolVar(&o.exclude, "exclude-from-latest", false, "latest never means this version")
+	f.StringVar(&o.priority, "priority", "", "of its copies: high, normal or low (default: normal)")
 	f.BoolVar(&o.fresh, "fresh", false, "forget an interrupted publish of the same file and begin anew")
 	cmd.RunE = c.call(func(cmd *cobra.Command, cl *client.Client, args []string) error {
 		n, err := names(args[1], 3)
@@ -155,7 +157,7 @@ func versionID(ctx context.Context, cl *client.Client, v v1.Version) (string, er
 
 // intent is the version as it was asked for, without its disks.
 func (c *cli) intent(n []string, o publishOptions) (v1.Version, error) {
-	v := v1.Version{Gallery: n[0], Image: n[1], Name: n[2], Location: o.location, ExcludeFromLatest: o.exclude}
+	v := v1.Version{Gallery: n[0], Image: n[1], Name: n[2], Location: o.location, ExcludeFromLatest: o.exclude, Priority: o.priority}
 	var err error
 	if _, err := gallery.ParseVersion(n[2]); err != nil {
 		return v, err

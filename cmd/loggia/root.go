@@ -49,7 +49,7 @@ Environment: LOGGIA_ADDRESS (https URLs, comma separated), LOGGIA_TOKEN, LOGGIA_
 	root.AddCommand(
 		c.serverCommand(), c.devCommand(),
 		c.regionCommand(), c.galleryCommand(), c.imageCommand(), c.versionCommand(),
-		c.publishCommand(), c.uploadCommand(), c.appCommand(), c.statusCommand(), c.waitCommand(), c.pullCommand(), c.verifyCommand(),
+		c.publishCommand(), c.uploadCommand(), c.appCommand(), c.statusCommand(), c.waitCommand(), c.limitCommand(), c.pauseCommand(), c.resumeCommand(), c.pullCommand(), c.verifyCommand(),
 		c.membersCommand(), c.tokenCommand(), c.operatorCommand(),
 		c.aclCommand(), c.loginCommand(), c.logoutCommand(), c.whoamiCommand(),
 	)

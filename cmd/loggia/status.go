@@ -155,6 +155,9 @@ func statusTable(s v1.Status) table {
 	for _, r := range s.Regions {
 		t.add("region "+r.Name, fmt.Sprintf("%d nodes, %d stores", r.Nodes, len(r.Stores)))
 	}
+	for _, l := range s.Limits {
+		t.add("limit "+limitSide(l.From, l.FromNode)+"->"+limitSide(l.To, l.ToNode), l.Rate)
+	}
 	for _, v := range s.Versions {
 		t.add("version "+v.Gallery+"/"+v.Image+"/"+v.Name, v.State)
 		for _, r := range v.Regions {

@@ -50,13 +50,14 @@ func (c *cli) versionShow() *cobra.Command {
 func (c *cli) versionUpdate() *cobra.Command {
 	var regions, tag []string
 	var exclude, allow, block bool
-	var eol, ifMatch string
+	var eol, ifMatch, priority string
 	cmd := &cobra.Command{Use: "update GALLERY/IMAGE/VERSION", Short: "Change target regions, replica counts, flags, end of life, tags", Args: cobra.ExactArgs(1)}
 	f := cmd.Flags()
 	f.StringSliceVar(&regions, "regions", nil, "the whole new list: REGION[=COUNT[=CLASS]],...")
 	f.BoolVar(&exclude, "exclude-from-latest", false, "latest never means this version")
 	f.BoolVar(&allow, "allow-removal", false, "regions that hold replicas may be dropped")
 	f.BoolVar(&block, "block-deletion-before-end-of-life", false, "it cannot be deleted before its end of life")
+	f.StringVar(&priority, "priority", "", "of its copies: high, normal or low")
 	f.StringVar(&eol, "end-of-life", "", "RFC 3339 date and time, or a date")
 	f.StringSliceVar(&tag, "tag", nil, "the whole new set: KEY=VALUE")
 	f.StringVar(&ifMatch, "if-match", "", "only if the version still has this etag (else exit 5)")
@@ -75,6 +76,9 @@ func (c *cli) versionUpdate() *cobra.Command {
 		}
 		if f.Changed("exclude-from-latest") {
 			p.ExcludeFromLatest = &exclude
+		}
+		if f.Changed("priority") {
+			p.Priority = &priority
 		}
 		if f.Changed("allow-removal") {
 			p.AllowDeletionOfReplicas = &allow

@@ -89,4 +89,9 @@ const (
 
 	KindVersionImported     Kind = 200
 	KindVersionImportFailed Kind = 201
+
+	KindLimitPut       Kind = 210
+	KindLimitRemove    Kind = 211
+	KindTransferPause  Kind = 212
+	KindTransferResume Kind = 213
 )

@@ -85,6 +85,10 @@ var handlers = map[command.Kind]handler{
 	command.KindSnapshotRevoke:        of(snapshotRevoke),
 	command.KindVersionImported:       of(versionImported),
 	command.KindVersionImportFailed:   of(versionImportFailed),
+	command.KindLimitPut:              of(limitPut),
+	command.KindLimitRemove:           of(limitRemove),
+	command.KindTransferPause:         of(transferPause),
+	command.KindTransferResume:        of(transferResume),
 }
 
 // of adapts a handler of one body type. A result of nil type R stands for no value.

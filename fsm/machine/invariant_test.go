@@ -88,13 +88,47 @@ func (c *chaos) checkLast(before, after *state.View, d gallery.DiskID, cmd comma
 	c.must(!had || has, "%s took the last whole copy of %s", cmd.Kind(), d)
 }
 
+// most is the highest priority of the versions that want a replica, and of a snapshot, whose is normal.
+func most(v *state.View, r *gallery.Replica) gallery.Priority {
+	if r.State == gallery.ReplicaRetiring {
+		return r.Priority // nobody wants it any more
+	}
+	var found []gallery.Priority
+	for _, x := range v.VersionsOfDisk(r.Key.Disk) {
+		t, ok := x.Publishing.Target(r.Key.Region)
+		if ok && len(x.Imports) == 0 && gallery.ClassOfSlot(r.Key.Slot) == gallery.ClassOfSlot(gallery.SlotNumbers(t.StorageClass, 1)[0]) {
+			found = append(found, t.Priority)
+		}
+	}
+	for _, s := range v.SnapshotsOfDisk(r.Key.Disk) {
+		if s.Location == r.Key.Region {
+			found = append(found, "")
+		}
+	}
+	out := gallery.PriorityLow
+	for _, p := range found {
+		if p.Rank() > out.Rank() {
+			out = p
+		}
+	}
+	if out == gallery.PriorityNormal || len(found) == 0 {
+		out = ""
+	}
+	return out
+}
+
 func (c *chaos) checkReplica(before, after *state.View, r *gallery.Replica) {
 	c.must(after.Disk(r.Key.Disk) != nil, "%s has no disk", r.Key)
 	c.must(r.Store == "" || after.Store(r.Store) != nil && after.Store(r.Store).Region == r.Key.Region, "%s lies in no store of its region", r.Key)
 	c.must(r.Store != "" || !r.Whole() && r.Claim == nil, "%s is %s without a store", r.Key, r.State)
 	c.must((r.State == gallery.ReplicaReplicating) == (r.Claim != nil), "%s is %s, claim %v", r.Key, r.State, r.Claim)
+	c.must(r.Priority == most(after, r), "%s has the priority %q", r.Key, r.Priority)
+	c.must(r.Paused == nil || !r.Whole(), "%s is whole and paused", r.Key)
 	if r.Claim == nil {
 		return
+	}
+	if was := before.Replica(r.Key); was != nil && was.Paused != nil && r.Paused != nil {
+		c.must(was.Claim != nil && was.Claim.Epoch == r.Claim.Epoch, "%s was claimed while it is paused", r.Key)
 	}
 	n := after.Node(r.Claim.Node)
 	c.must(n != nil && n.Region == r.Key.Region, "%s is claimed from elsewhere", r.Key)

@@ -62,7 +62,8 @@ func TestRandomCommands(t *testing.T) {
 		command.KindExpireClaims, command.KindReplicaMarkLost, command.KindStoreRemove, command.KindUploadComplete,
 		command.KindSnapshotPut, command.KindSnapshotDelete, command.KindSnapshotComplete, command.KindSnapshotFail, command.KindVersionImported,
 		command.KindVersionImportFailed, command.KindExpireOperations, command.KindGroupDelete, command.KindSnapshotGrant,
-		command.KindPrincipalPut, command.KindPrincipalDelete, command.KindAssignmentPut, command.KindAssignmentDelete, command.KindPrincipalSetMember} {
+		command.KindPrincipalPut, command.KindPrincipalDelete, command.KindAssignmentPut, command.KindAssignmentDelete, command.KindPrincipalSetMember,
+		command.KindLimitPut, command.KindLimitRemove, command.KindTransferPause, command.KindTransferResume} {
 		if all[k] == 0 {
 			t.Errorf("never did %s", k)
 		}
@@ -144,8 +145,10 @@ func (c *chaos) choose() command.Command {
 		}
 	case n < 85:
 		return c.chooseReplica(v)
-	case n < 88:
+	case n < 86:
 		return &command.ExpireClaims{}
+	case n < 88:
+		return c.chooseSteering(v)
 	case n < 90:
 		return &command.ExpireUploads{}
 	case n < 94:
@@ -201,7 +204,8 @@ func (c *chaos) chooseVersion(v *state.View) command.Command {
 	row.Safety.AllowDeletionOfReplicatedLocations = c.rnd.IntN(3) > 0
 	for _, at := range modelRegions {
 		if at == row.Location || c.rnd.IntN(2) == 0 {
-			t := gallery.TargetRegion{Region: at, ReplicaCount: 1 + c.rnd.IntN(2)}
+			t := gallery.TargetRegion{Region: at, ReplicaCount: 1 + c.rnd.IntN(2),
+				Priority: []gallery.Priority{"", gallery.PriorityLow, gallery.PriorityNormal, gallery.PriorityHigh}[c.rnd.IntN(4)]}
 			if c.rnd.IntN(8) == 0 {
 				t.StorageClass = gallery.StandardZRS
 			}
@@ -245,6 +249,29 @@ func (c *chaos) chooseReplica(v *state.View) command.Command {
 	n := c.number(r.Key.Disk)
 	return &command.ReplicaComplete{Replica: r.Key, Epoch: e, RepositoryEpoch: v.Repository(r.Repository()).Epoch, Root: root(n), Table: root(n),
 		Add: []gallery.Segment{segment(e, int(e))}}
+}
+
+// chooseSteering changes a limit, or pauses or resumes a version.
+func (c *chaos) chooseSteering(v *state.View) command.Command {
+	region := func() gallery.RegionName { return modelRegions[c.rnd.IntN(len(modelRegions))] }
+	k := gallery.LimitKey{From: region()}
+	if to := region(); to != k.From {
+		k.To = to
+	}
+	ref := versionRef(c.rnd.IntN(12))
+	var only []gallery.RegionName
+	if c.rnd.IntN(2) == 0 {
+		only = append(only, region())
+	}
+	switch c.rnd.IntN(5) {
+	case 0:
+		return &command.LimitRemove{Key: k}
+	case 1:
+		return &command.LimitPut{Limit: gallery.Limit{Key: k, Rate: gallery.MinRate + gallery.Rate(c.rnd.IntN(1000))}}
+	case 2:
+		return &command.TransferPause{Version: ref, Regions: only}
+	}
+	return &command.TransferResume{Version: ref, Regions: only}
 }
 
 func (c *chaos) chooseRepository(v *state.View) command.Command {

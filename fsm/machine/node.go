@@ -65,6 +65,7 @@ func nodeRemove(e *entry, c *command.NodeRemove) (*none, error) {
 	for _, r := range e.ReplicasOfNode(c.ID) {
 		e.unclaim(r, "its node was removed")
 	}
+	e.dropLimits(func(k gallery.LimitKey) bool { return k.FromNode == c.ID || k.ToNode == c.ID })
 	state.Delete(e.Tx, row)
 	return nil, nil
 }

@@ -205,6 +205,11 @@ func undone(regions []gallery.RegionStatus) (string, []gallery.OperationDetail) 
 
 func regionDetail(r gallery.RegionStatus) gallery.OperationDetail {
 	d := gallery.OperationDetail{Code: string(r.State), Target: string(r.Region), Message: fmt.Sprintf("%d %% copied", r.Progress)}
+	if i := slices.IndexFunc(r.Replicas, func(x gallery.Replica) bool { return x.Paused != nil }); i >= 0 {
+		p := r.Replicas[i].Paused
+		d.Code, d.Message = "Paused", d.Message+", paused since "+p.Since.Format("2006-01-02T15:04:05Z")+" by "+p.By
+		return d
+	}
 	worst := slices.IndexFunc(r.Replicas, incurable)
 	if worst < 0 {
 		worst = slices.IndexFunc(r.Replicas, func(x gallery.Replica) bool { return x.Reason != "" })

@@ -20,7 +20,7 @@ func (e *entry) plan(disk gallery.DiskID) {
 		for _, s := range e.slots(disk, t) {
 			k := gallery.ReplicaKey{Disk: disk, Region: t.Region, Slot: s.Number}
 			wanted[k] = true
-			e.want(d, k, s.Store)
+			e.want(d, k, s.Store, t.Priority)
 		}
 	}
 	for _, r := range e.ReplicasOfDisk(disk) {
@@ -55,6 +55,14 @@ func (e *entry) wants(disk gallery.DiskID) []gallery.TargetRegion {
 	slices.SortFunc(all, func(a, b gallery.TargetRegion) int {
 		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.StorageClass, b.StorageClass), cmp.Compare(b.ReplicaCount, a.ReplicaCount))
 	})
+	// The most urgent version decides for all slots of a region and class that share a disk.
+	for i := range all {
+		for _, t := range all {
+			if t.Region == all[i].Region && t.StorageClass == all[i].StorageClass && t.Priority.Rank() > all[i].Priority.Rank() {
+				all[i].Priority = t.Priority
+			}
+		}
+	}
 	return slices.CompactFunc(all, func(a, b gallery.TargetRegion) bool {
 		return a.Region == b.Region && a.StorageClass == b.StorageClass // the first one has the largest count
 	})
@@ -92,7 +100,10 @@ func (e *entry) storesOf(region gallery.RegionName) []gallery.Store {
 }
 
 // want makes sure that a wanted replica has a row, in a store if there is one.
-func (e *entry) want(d *gallery.Disk, k gallery.ReplicaKey, store gallery.StoreID) {
+func (e *entry) want(d *gallery.Disk, k gallery.ReplicaKey, store gallery.StoreID, p gallery.Priority) {
+	if p == gallery.PriorityNormal {
+		p = ""
+	}
 	old := e.Replica(k)
 	if old != nil && old.Store != store && old.Store != "" {
 		e.remove(old) // its store is no place for it any more
@@ -102,9 +113,12 @@ func (e *entry) want(d *gallery.Disk, k gallery.ReplicaKey, store gallery.StoreI
 	if old != nil {
 		row = *old
 	}
+	row.Priority = p
 	switch {
 	case old != nil && old.Store == store && old.State != gallery.ReplicaRetiring:
-		return
+		if old.Priority == p {
+			return
+		}
 	case old != nil && old.Store == store:
 		row.State = gallery.ReplicaCompleted
 	case store == "":

@@ -31,6 +31,7 @@ func regionRemove(e *entry, c *command.RegionRemove) (*command.RegionRemoved, er
 	out := &command.RegionRemoved{}
 	e.dropTargets(c.Region, out)
 	for _, n := range e.Nodes(c.Region) {
+		e.dropLimits(func(k gallery.LimitKey) bool { return k.FromNode == n.ID || k.ToNode == n.ID })
 		state.Delete(e.Tx, n)
 		listed(&out.Nodes, n.ID, out)
 	}
@@ -43,6 +44,7 @@ func regionRemove(e *entry, c *command.RegionRemove) (*command.RegionRemoved, er
 	for _, s := range e.Stores(c.Region) {
 		e.dropStore(s)
 	}
+	e.dropLimits(func(k gallery.LimitKey) bool { return k.From == c.Region || k.To == c.Region })
 	state.Delete(e.Tx, row)
 	e.replan(disks, out)
 	return out, nil

@@ -20,6 +20,8 @@ func replicaClaim(e *entry, c *command.ReplicaClaim) (*command.ReplicaGranted, e
 	switch {
 	case r.Whole():
 		return nil, fail(gallery.ErrConflict, name, "it is %s", r.State)
+	case r.Paused != nil:
+		return nil, fail(gallery.ErrConflict, name, "it is paused since %s", r.Paused.Since.Format("2006-01-02T15:04:05Z"))
 	case r.Store == "":
 		return nil, fail(gallery.ErrUnavailable, name, "the region has no store for it")
 	case r.Claim != nil && r.Claim.Node != c.Node:
@@ -114,7 +116,7 @@ func replicaComplete(e *entry, c *command.ReplicaComplete) (*gallery.Replica, er
 		return nil, named(err, c.Replica.String())
 	}
 	row := *r
-	row.State, row.Claim, row.Tried = gallery.ReplicaCompleted, nil, nil
+	row.State, row.Claim, row.Tried, row.Paused = gallery.ReplicaCompleted, nil, nil, nil
 	row.Reason, row.LastError, row.NextRetry = "", "", zeroTime
 	row.Progress = forward(r.Progress, c.Progress)
 	row.Progress.Left = 0
@@ -163,7 +165,7 @@ func replicaMarkLost(e *entry, c *command.ReplicaMarkLost) (*gallery.Replica, er
 		return nil, fail(gallery.ErrConflict, c.Replica.String(), "it is %s", r.State)
 	}
 	row := gallery.Replica{Key: r.Key, Domain: r.Domain, Store: r.Store, State: gallery.ReplicaUnknown,
-		Reason: c.Reason, LastError: c.Error, Wanted: r.Wanted}
+		Reason: c.Reason, LastError: c.Error, Wanted: r.Wanted, Priority: r.Priority}
 	state.Put(e.Tx, &row)
 	if r.State == gallery.ReplicaRetiring {
 		state.Delete(e.Tx, &row)

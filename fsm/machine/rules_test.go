@@ -204,8 +204,8 @@ func TestClusterOnce(t *testing.T) {
 	if !errors.Is(err, gallery.ErrConflict) {
 		t.Fatal(err)
 	}
-	r.do(&command.ClusterSetVersion{Version: 2})
-	r.refuse(gallery.ErrInvalid, &command.ClusterSetVersion{Version: 1})
+	r.do(&command.ClusterSetVersion{Version: command.CurrentVersion})
+	r.refuse(gallery.ErrInvalid, &command.ClusterSetVersion{Version: command.CurrentVersion - 1})
 	r.do(&command.ClusterSetGeneration{Generation: 1})
 	r.refuse(gallery.ErrInvalid, &command.ClusterSetGeneration{Generation: 1})
 }

@@ -54,6 +54,10 @@ func replicaKey(k gallery.ReplicaKey) []byte {
 	return binary.BigEndian.AppendUint32(append(key(string(k.Disk)), key(string(k.Region))...), uint32(k.Slot))
 }
 
+func limitKey(k gallery.LimitKey) []byte {
+	return key(string(k.From), string(k.To), string(k.FromNode), string(k.ToNode))
+}
+
 func repositoryKey(k gallery.RepositoryKey) []byte {
 	return text(binary.BigEndian.AppendUint32(key(string(k.Store)), uint32(k.Slot)), k.Domain)
 }

@@ -57,6 +57,12 @@ func (v *View) ReplicasOfNode(id gallery.NodeID) []*gallery.Replica {
 // ClaimedReplicas returns every claimed replica, oldest epoch first.
 func (v *View) ClaimedReplicas() []*gallery.Replica { return list(v, replicas, "epoch", nil) }
 
+// Limit returns one limit.
+func (v *View) Limit(k gallery.LimitKey) *gallery.Limit { return find(v, limits, limitKey(k)) }
+
+// Limits returns all limits.
+func (v *View) Limits() []*gallery.Limit { return list(v, limits, "id", nil) }
+
 // Upload returns one upload.
 func (v *View) Upload(id gallery.UploadID) *gallery.Upload { return find(v, uploads, key(id)) }
 

@@ -50,6 +50,7 @@ func TestTables(t *testing.T) {
 		roundTrip(tx, &gallery.SigningKey{})
 		roundTrip(tx, &gallery.Operation{Status: gallery.OperationInProgress, Deadline: start})
 		roundTrip(tx, &gallery.Snapshot{Disk: "d"})
+		roundTrip(tx, &gallery.Limit{Key: gallery.LimitKey{From: "a", To: "b"}})
 	})
 	if s.View().Meta().Sum != empty {
 		t.Error("what was put and deleted left a trace in the sum")

@@ -216,6 +216,9 @@ func patched(v gallery.ImageVersion, p v1.VersionPatch) gallery.ImageVersion {
 	if p.ReplicaCount != nil {
 		v.Publishing.ReplicaCount = *p.ReplicaCount
 	}
+	if p.Priority != nil {
+		v.Publishing.Priority = gallery.Priority(*p.Priority)
+	}
 	if p.ExcludeFromLatest != nil {
 		v.Publishing.ExcludeFromLatest = *p.ExcludeFromLatest
 	}

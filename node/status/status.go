@@ -21,6 +21,7 @@ type Peers interface {
 type Metadata interface {
 	Regions(ctx context.Context) ([]v1.Region, error)
 	Members(ctx context.Context) ([]v1.Member, error)
+	Limits(ctx context.Context) ([]v1.Limit, error)
 	Find(v *state.View, g, i, number string, region gallery.RegionName) (*gallery.ImageVersion, error)
 	Settle(ctx context.Context, consistency string) (time.Duration, bool, error)
 }
@@ -77,6 +78,9 @@ func (b *Board) Status(ctx context.Context) (v1.Status, error) {
 		return out, err
 	}
 	if out.Members, err = b.o.Metadata.Members(ctx); err != nil {
+		return out, err
+	}
+	if out.Limits, err = b.o.Metadata.Limits(ctx); err != nil {
 		return out, err
 	}
 	live := b.live(ctx, v)
