@@ -30,6 +30,7 @@ import (
 	"loggia/node/service"
 	"loggia/node/sources"
 	"loggia/node/status"
+	"loggia/node/steering"
 	"loggia/node/stores"
 	"loggia/node/upkeep"
 	"loggia/node/uploads"
@@ -96,6 +97,9 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	reader := reading.New(reading.Options{Region: n.id.Region, State: n.m.View, Depot: store, Find: svc.Find, Serve: serving,
 		Settle: func(ctx context.Context) error { _, _, err := settled.Settle(ctx, ""); return err }})
 	registry := live.New(time.Now)
+	steer := steering.New(steering.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Peers: n.peers, Now: time.Now,
+		Log: n.log.With("component", "steering")})
+	n.peers.Steering = steer
 	finder := &sources.Finder{Self: n.id.Node, Region: n.id.Region, Depot: store, Peers: n.peers, Scratch: mem.scratch, Serve: serving,
 		Alive: func(id gallery.NodeID) bool { return n.gossip.State(string(id)) != "dead" }}
 	loop := replication.New(replication.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Reports: n.reports,
@@ -127,13 +131,13 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	resources := arm.New(arm.Options{State: n.m.View, Log: n.reports, Settle: settled.Settle, Link: signer.Sign, Now: time.Now})
 	n.front = front.New(front.Options{Links: shown, Azure: azure.Options{Service: resources, Access: who, Verifier: who, Now: time.Now}, URL: n.opts.API.URL, Self: n.id.Node, Region: n.id.Region, Leader: n.raft, Peers: n.peers, Service: svc, Access: who, Names: rights.Names, Tokens: sts, Own: n.ownOrigin, CaughtUp: settled.CaughtUp, Status: board,
 		Uploads: ups, Disks: reader, Metrics: promhttp.HandlerFor(n.reg, promhttp.HandlerOpts{}), Join: door, Log: n.log.With("component", "api")})
-	n.serve(peer.Handler(&peerService{n: n, reader: reader, live: registry}, peerOf, n.log.With("component", "peers")))
+	n.serve(peer.Handler(&peerService{n: n, reader: reader, live: registry, steer: steer}, peerOf, n.log.With("component", "peers")))
 
 	leader := upkeep.New(upkeep.Options{Self: n.id.Node, Watched: n.m.Watched, Log: n.reports, Raft: seats{n.raft}, Lease: replication.Lease,
 		Understands: n.understands, Now: time.Now, Logger: n.log.With("component", "upkeep")})
 	n.background(map[string]func(context.Context) error{
 		"uploads": ups.Run, "stores": n.afterFounding(keeper.Run), "catching up": n.afterFounding(settled.CatchUp), "replication": n.afterFounding(loop.Run), "imports": n.afterFounding(importing.Run), "certificate": n.cred.Run,
-		"gossip": n.mingle, "warm": n.keepWarm, "founding": n.found, "hash": n.compare,
+		"steering": n.afterFounding(steer.Run), "gossip": n.mingle, "warm": n.keepWarm, "founding": n.found, "hash": n.compare,
 		"upkeep": func(ctx context.Context) error {
 			return n.raft.raft.Lead(ctx, func(ctx context.Context) error {
 				g, ctx := errgroup.WithContext(ctx)

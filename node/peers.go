@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"io"
 	"net/http"
 
 	"loggia/api/peer"
@@ -10,6 +11,7 @@ import (
 	"loggia/internal/digest"
 	"loggia/node/live"
 	"loggia/node/reading"
+	"loggia/node/steering"
 	"loggia/transfer/chunk"
 	"loggia/transfer/wire"
 )
@@ -19,6 +21,7 @@ type peerService struct {
 	n      *Node
 	reader *reading.Reader
 	live   *live.Registry
+	steer  *steering.Steering
 }
 
 // Member implements peer.Service. A node that this one's state does not know yet may call, too, while
@@ -44,6 +47,14 @@ func (p *peerService) Live() []peer.Live { return ownLive(p.live) }
 
 func (p *peerService) Frames(ctx context.Context, disk gallery.DiskID, want []chunk.ID, w *wire.Writer) error {
 	return p.reader.DiskFrames(ctx, disk, want, w)
+}
+
+func (p *peerService) Outgoing(ctx context.Context, to gallery.NodeID, r peer.Asked, w io.Writer) (io.Writer, func(), error) {
+	return p.steer.Outgoing(ctx, to, r, w)
+}
+
+func (p *peerService) Shares(from gallery.NodeID, active []string) []string {
+	return p.steer.Heard(from, active)
 }
 
 func (p *peerService) Forwarded() http.Handler {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -27,6 +28,8 @@ type Dial func(ctx context.Context, node gallery.NodeID) (net.Conn, error)
 // Client calls other nodes. It keeps connections warm and is safe for use by many goroutines.
 type Client struct {
 	http *http.Client
+	// Steering paces answers; nil: nothing does. It is set before the first request for frames.
+	Steering Steering
 }
 
 // NewClient returns a client that connects with dial.
@@ -51,10 +54,13 @@ func NewClient(dial Dial) *Client {
 // Close ends idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-func (c *Client) request(ctx context.Context, method string, node gallery.NodeID, path string, body []byte) (*http.Response, error) {
+func (c *Client) request(ctx context.Context, method string, node gallery.NodeID, path string, body []byte, header ...http.Header) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+string(node)+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
+	}
+	for _, h := range header {
+		maps.Copy(req.Header, h)
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
@@ -145,12 +151,42 @@ func (c *Client) Frames(ctx context.Context, node gallery.NodeID, disk gallery.D
 	if err := errors.Join(w.Chunks(want), w.End()); err != nil {
 		return nil, err
 	}
-	resp, err := c.request(ctx, http.MethodPost, node, "/peer/v1/disks/"+string(disk)+"/frames", body.Bytes())
+	asked := Asked{Disk: disk, Class: classOf(ctx), Sharers: Sharers{1, 1}}
+	if c.Steering != nil {
+		var end func()
+		asked.Sharers, end = c.Steering.Begin(node)
+		defer end()
+	}
+	resp, err := c.request(ctx, http.MethodPost, node, "/peer/v1/disks/"+string(disk)+"/frames", body.Bytes(), asked.header())
 	if err != nil {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	return ReadFrames(ctx, resp.Body, pool, fn)
+	arriving := io.Reader(resp.Body)
+	if c.Steering != nil {
+		var done func()
+		arriving, done = c.Steering.Arriving(ctx, node, asked, resp.Body)
+		defer done()
+	}
+	return ReadFrames(ctx, arriving, pool, fn)
+}
+
+// Shares tells a node of the region what limits this one uses, and returns those that it does.
+func (c *Client) Shares(ctx context.Context, node gallery.NodeID, own []string) ([]string, error) {
+	body, err := json.Marshal(shares{own})
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.request(ctx, http.MethodPost, node, "/peer/v1/shares", body)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	var out shares
+	if err := json.NewDecoder(io.LimitReader(resp.Body, maxJSON)).Decode(&out); err != nil {
+		return nil, fmt.Errorf("answer of node %s: %w", node, err)
+	}
+	return out.Active, nil
 }
 
 // usualRecord holds the frames that publishers make; a longer one gets memory of its own.

@@ -36,6 +36,7 @@ func Handler(s Service, node func(*http.Request) (gallery.NodeID, error), log *s
 		respond.JSON(w, http.StatusOK, s.Live())
 	})
 	mux.HandleFunc("POST /peer/v1/disks/{disk}/frames", h.frames)
+	mux.HandleFunc("POST /peer/v1/shares", h.shares)
 	forward := http.StripPrefix("/forward", s.Forwarded())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, err := node(r)
@@ -109,8 +110,14 @@ func (h *handler) frames(w http.ResponseWriter, r *http.Request) {
 		respond.Error(h.log, w, r, &gallery.Error{Kind: gallery.ErrInvalid, Field: "body", Message: "want list", Err: err})
 		return
 	}
+	to, done, err := h.s.Outgoing(r.Context(), nodeOf(r.Context()), readAsked(r), respond.Stream(w))
+	if err != nil {
+		respond.Error(h.log, w, r, err)
+		return
+	}
+	defer done()
 	w.Header().Set("Content-Type", wire.ContentType)
-	out := wire.NewWriter(respond.Stream(w))
+	out := wire.NewWriter(to)
 	err = h.s.Frames(r.Context(), gallery.DiskID(r.PathValue("disk")), want, out)
 	if err == nil {
 		err = out.End()
@@ -119,6 +126,15 @@ func (h *handler) frames(w http.ResponseWriter, r *http.Request) {
 		h.log.Warn("sending frames failed", "disk", r.PathValue("disk"), "peer", nodeOf(r.Context()), "error", err)
 		_ = out.Error(string(gallery.KindOf(err)), err.Error())
 	}
+}
+
+func (h *handler) shares(w http.ResponseWriter, r *http.Request) {
+	var in shares
+	if err := respond.Decode(w, r, &in); err != nil {
+		respond.Error(h.log, w, r, err)
+		return
+	}
+	respond.JSON(w, http.StatusOK, shares{h.s.Shares(nodeOf(r.Context()), in.Active)})
 }
 
 // readWant reads a stream of chunk ids.

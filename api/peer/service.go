@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"io"
 	"net/http"
 
 	"loggia/gallery"
@@ -27,6 +28,10 @@ type Service interface {
 	Live() []Live
 	// Frames writes frames that hold the wanted chunks of a disk that is whole here.
 	Frames(ctx context.Context, disk gallery.DiskID, want []chunk.ID, w *wire.Writer) error
+	// Outgoing returns w at the pace of what may go to a node; it may wait. done ends it.
+	Outgoing(ctx context.Context, to gallery.NodeID, r Asked, w io.Writer) (paced io.Writer, done func(), err error)
+	// Shares notes what limits another node of the region uses, and returns those that this one does.
+	Shares(from gallery.NodeID, active []string) []string
 	// Forwarded serves a person's request that another node passed on.
 	Forwarded() http.Handler
 }

@@ -185,3 +185,6 @@ func (f *Flow) before(o *Flow, due bool) bool {
 	}
 	return f.virtual < o.virtual
 }
+
+// Limited says whether a limit lies on the flow's path now.
+func (f *Flow) Limited() bool { return len(f.along(f.p.table.Load())) > 0 }
