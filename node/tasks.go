@@ -172,7 +172,11 @@ func ownLive(r *live.Registry) []peer.Live {
 	all, _ := r.All()
 	out := make([]peer.Live, 0, len(all))
 	for _, d := range all {
-		l := peer.Live{Disk: gallery.DiskID(d.Disk), Slot: d.Slot, Source: d.Source, Total: d.Total, Have: d.Have, Sent: d.Sent, Rate: d.Rate, Started: d.Started.Unix()}
+		l := peer.Live{Disk: gallery.DiskID(d.Disk), Slot: d.Slot, Source: d.Source, Total: d.Total, Have: d.Have, Sent: d.Sent, Rate: d.Rate, Started: d.Started.Unix(),
+			Still: max(0, d.At.Sub(d.Moved).Seconds()), Retries: d.Retries, Wasted: d.Wasted}
+		for _, s := range d.Sources {
+			l.Sources = append(l.Sources, peer.LiveSource{Name: s.Name, Bytes: s.Bytes, Rate: s.Rate, InFlight: s.InFlight, Failed: s.Failed})
+		}
 		if eta, ok := d.ETA(); ok {
 			l.ETA = eta.Seconds()
 		}

@@ -84,7 +84,7 @@ func (h *handler) getOperation(r *request) (answer, error) {
 func (h *handler) operationBody(r *request, op Operation) operationBody {
 	b := operationBody{ID: r.path, Name: string(op.ID), Status: string(op.Status), Started: stamp(op.Started), Resource: op.Resource, Percent: 100}
 	if op.Status == gallery.OperationInProgress {
-		b.Percent, b.Details, b.Regions = float64(op.Percent()), op.Note, regionRows(op.Regions, h.o.Now())
+		b.Percent, b.Details, b.Regions = float64(op.Percent()), op.Note, regionRows(op.Regions, nil, h.o.Now())
 		return b
 	}
 	b.Ended = stamp(op.Ended)

@@ -10,14 +10,15 @@ import (
 
 // replicationStatus is what $expand=ReplicationStatus shows: a row for each target region, with its replicas as text in details and as an
 // extension of ours.
-func replicationStatus(v Version, now time.Time) map[string]any {
-	return map[string]any{"aggregatedState": string(gallery.Aggregate(v.Regions)), "summary": anys(regionRows(v.Regions, now))}
+func replicationStatus(v Version, notes map[gallery.ReplicaKey]string, now time.Time) map[string]any {
+	return map[string]any{"aggregatedState": string(gallery.Aggregate(v.Regions)), "summary": anys(regionRows(v.Regions, notes, now))}
 }
 
-func regionRows(regions []gallery.RegionStatus, now time.Time) []map[string]any {
+// regionRows describes regions. notes say of replicas what their workers do right now; nil: what the log knows is said.
+func regionRows(regions []gallery.RegionStatus, notes map[gallery.ReplicaKey]string, now time.Time) []map[string]any {
 	out := make([]map[string]any, 0, len(regions))
 	for _, s := range regions {
-		row := map[string]any{"region": string(s.Region), "state": string(s.State), "progress": s.Progress, "details": detailsOf(s, now)}
+		row := map[string]any{"region": string(s.Region), "state": string(s.State), "progress": s.Progress, "details": detailsOf(s, notes, now)}
 		var replicas []any
 		for _, rep := range s.Replicas {
 			replicas = append(replicas, replicaRow(rep, now))
@@ -41,6 +42,9 @@ func replicaRow(rep gallery.Replica, now time.Time) map[string]any {
 	if rep.Reason != "" {
 		row["reason"], row["lastError"] = string(rep.Reason), rep.LastError
 	}
+	if rep.Paused != nil {
+		row["pausedSince"], row["pausedBy"] = stamp(rep.Paused.Since), rep.Paused.By
+	}
 	if rep.NextRetry.After(now) {
 		row["nextRetry"] = stamp(rep.NextRetry)
 	}
@@ -48,13 +52,17 @@ func replicaRow(rep gallery.Replica, now time.Time) map[string]any {
 }
 
 // detailsOf is a region's state in a sentence.
-func detailsOf(s gallery.RegionStatus, now time.Time) string {
+func detailsOf(s gallery.RegionStatus, notes map[gallery.ReplicaKey]string, now time.Time) string {
 	var parts []string
 	done := 0
 	for _, rep := range s.Replicas {
 		switch {
 		case rep.Whole():
 			done++
+		case notes[rep.Key] != "":
+			parts = append(parts, fmt.Sprintf("replica %d: %s", rep.Key.Slot, notes[rep.Key]))
+		case rep.Paused != nil:
+			parts = append(parts, fmt.Sprintf("replica %d: paused since %s by %s", rep.Key.Slot, stamp(rep.Paused.Since), rep.Paused.By))
 		case rep.State == gallery.ReplicaFailed:
 			text := fmt.Sprintf("replica %d failed: %s", rep.Key.Slot, rep.Reason)
 			if rep.LastError != "" {

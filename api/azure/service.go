@@ -83,6 +83,8 @@ type Service interface {
 	Version(ctx context.Context, ref gallery.VersionRef) (Version, error)
 	PutVersion(ctx context.Context, v gallery.ImageVersion, w Write) (Version, error)
 	DeleteVersion(ctx context.Context, ref gallery.VersionRef, w Write) error
+	// Notes says in words what happens to the version's copies right now; of those that it does not name the log's word is all there is.
+	Notes(ctx context.Context, v Version) map[gallery.ReplicaKey]string
 
 	Snapshots(ctx context.Context, sub gallery.SubscriptionID) ([]Snapshot, error)
 	Snapshot(ctx context.Context, ref gallery.SnapshotRef) (Snapshot, error)

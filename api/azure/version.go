@@ -252,7 +252,7 @@ func (h *handler) getVersion(a artifact) func(*request) (answer, error) {
 		}
 		out := schema.Render(a.version, r.version, s.tree)
 		if status {
-			always(out, "properties.replicationStatus", replicationStatus(v, h.o.Now()))
+			always(out, "properties.replicationStatus", replicationStatus(v, h.o.Service.Notes(r.Context(), v), h.o.Now()))
 		}
 		return ok(out).tagged(s.etag), nil
 	}

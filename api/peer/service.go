@@ -45,8 +45,25 @@ type Live struct {
 	Have    int64          `json:"have"`
 	Sent    int64          `json:"sent"`
 	Rate    float64        `json:"rate"`
-	ETA     float64        `json:"eta,omitempty"` // seconds
-	Started int64          `json:"started"`       // Unix seconds
+	ETA     float64        `json:"eta,omitempty"`   // seconds
+	Started int64          `json:"started"`         // Unix seconds
+	Still   float64        `json:"still,omitempty"` // seconds since a byte last came
+
+	Sources []LiveSource `json:"sources,omitempty"`
+	Retries int          `json:"retries,omitempty"`
+	Wasted  int64        `json:"wasted,omitempty"`
+}
+
+// Left returns the bytes still to come.
+func (l Live) Left() int64 { return max(0, l.Total-l.Have-l.Sent) }
+
+// LiveSource is a place that a transfer takes bytes from.
+type LiveSource struct {
+	Name     string  `json:"name"`
+	Bytes    int64   `json:"bytes"`
+	Rate     float64 `json:"rate,omitempty"`
+	InFlight int     `json:"inFlight,omitempty"`
+	Failed   string  `json:"failed,omitempty"`
 }
 
 // IndexHeader carries the log index that a forwarded write reached: the node that passed it on

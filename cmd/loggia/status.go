@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -100,9 +101,15 @@ func regionBar(r v1.RegionStatus) bar {
 		b.rate += p.Rate
 		b.eta = max(b.eta, time.Duration(p.ETA*float64(time.Second)))
 		if p.Source != "" && p.State == "Replicating" {
-			b.note = "from " + p.Source
+			b.note = "from " + sourceText(p)
 		}
-		if p.Reason != "" && p.State != "Completed" {
+		if p.Step != "" && p.Step != "copying" {
+			b.note = stepText(p)
+		}
+		if p.ETANote != "" && p.State != "Completed" {
+			b.note += ", " + p.ETANote
+		}
+		if p.Reason != "" && p.State != "Completed" && p.Paused == nil {
 			b.note = p.Reason + ": " + p.LastError
 		}
 	}
@@ -113,29 +120,66 @@ func regionBar(r v1.RegionStatus) bar {
 }
 
 func replicaTable(list ...v1.VersionStatus) table {
-	t := table{head: []string{"VERSION", "REGION", "STATE", "DISK", "SLOT", "STORE", "TOTAL", "THERE", "SENT", "LEFT", "RATE", "ETA", "SOURCE", "RETRY", "ERROR"}}
+	t := table{head: []string{"VERSION", "REGION", "STATE", "DISK", "SLOT", "STORE", "TOTAL", "THERE", "SENT", "LEFT", "RATE", "ETA", "SOURCE", "STEP", "RETRIES", "PRIORITY", "ERROR"}}
 	for _, v := range list {
 		for _, r := range v.Regions {
 			for _, p := range r.Replicas {
-				rate, eta, retry, fault := "-", "-", "-", "-"
+				rate, eta, fault := "-", "-", "-"
 				if p.Rate > 0 {
 					rate = size(int64(p.Rate)) + "/s"
 				}
 				if p.ETA > 0 {
 					eta = (time.Duration(p.ETA * float64(time.Second))).Round(time.Second).String()
 				}
-				if !p.NextRetry.IsZero() {
-					retry = p.NextRetry.Local().Format(time.TimeOnly)
+				if p.ETANote != "" {
+					eta = strings.TrimPrefix(eta+" ", "- ") + "(" + p.ETANote + ")"
 				}
 				if p.Reason != "" {
 					fault = p.Reason + ": " + p.LastError
 				}
 				t.add(v.Gallery+"/"+v.Image+"/"+v.Name, r.Region, p.State, lun(p.LUN), fmt.Sprint(p.Slot), p.Store,
-					size(p.Total), size(p.Have), size(p.Sent), size(p.Left), rate, eta, dash(p.Source), retry, fault)
+					size(p.Total), size(p.Have), size(p.Sent), size(p.Left), rate, eta, dash(sourceText(p)), dash(stepText(p)), fmt.Sprint(p.Retries), dash(p.Priority), fault)
 			}
 		}
 	}
 	return t
+}
+
+// sourceText lists the sources in use, the one of the log's word where nobody tells of them.
+func sourceText(p v1.Replica) string {
+	var out []string
+	for _, s := range p.Sources {
+		switch {
+		case s.Failed != "":
+			out = append(out, s.Name+" failed")
+		case len(p.Sources) == 1 || s.Rate < 1:
+			out = append(out, s.Name)
+		default:
+			out = append(out, fmt.Sprintf("%s %s/s", s.Name, size(int64(s.Rate))))
+		}
+	}
+	if len(out) == 0 {
+		return p.Source
+	}
+	return strings.Join(out, ", ")
+}
+
+// stepText says what happens, or what comes next and when.
+func stepText(p v1.Replica) string {
+	text := p.Step
+	switch {
+	case p.Paused != nil:
+		text += " since " + p.Paused.Since.Local().Format(time.TimeOnly)
+		if p.Paused.By != "" {
+			text += " by " + p.Paused.By
+		}
+	case !p.StepAt.IsZero():
+		text += " at " + p.StepAt.Local().Format(time.TimeOnly)
+	}
+	if p.Age > 0 {
+		text += fmt.Sprintf(" (%.0f s ago)", p.Age)
+	}
+	return text
 }
 
 func lun(n int) string {

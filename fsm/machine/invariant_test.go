@@ -96,12 +96,12 @@ func most(v *state.View, r *gallery.Replica) gallery.Priority {
 	var found []gallery.Priority
 	for _, x := range v.VersionsOfDisk(r.Key.Disk) {
 		t, ok := x.Publishing.Target(r.Key.Region)
-		if ok && len(x.Imports) == 0 && gallery.ClassOfSlot(r.Key.Slot) == gallery.ClassOfSlot(gallery.SlotNumbers(t.StorageClass, 1)[0]) {
+		if ok && len(x.Imports) == 0 && slices.Contains(gallery.SlotNumbers(t.StorageClass, gallery.MaxReplicas), r.Key.Slot) {
 			found = append(found, t.Priority)
 		}
 	}
 	for _, s := range v.SnapshotsOfDisk(r.Key.Disk) {
-		if s.Location == r.Key.Region {
+		if s.Location == r.Key.Region && slices.Contains(gallery.SlotNumbers(gallery.StandardLRS, gallery.MaxReplicas), r.Key.Slot) {
 			found = append(found, "")
 		}
 	}

@@ -140,6 +140,7 @@ func (e *entry) changedVersion(row, old *gallery.ImageVersion) error {
 	if len(row.Publishing.TargetRegions) == 0 {
 		row.Publishing.TargetRegions = old.Publishing.TargetRegions
 	}
+	keepPriorities(&row.Publishing, &old.Publishing)
 	if err := row.CheckUpdate(old); err != nil {
 		return err
 	}
@@ -152,6 +153,22 @@ func (e *entry) changedVersion(row, old *gallery.ImageVersion) error {
 	}
 	row.Ref, row.Created, row.CreatedBy = old.Ref, old.Created, old.CreatedBy
 	return e.checkDropped(row, old)
+}
+
+// keepPriorities takes over those that a write does not name: clients of Azure know nothing of them.
+func keepPriorities(p, old *gallery.PublishingProfile) {
+	if p.Priority == "" {
+		p.Priority = old.Priority
+	}
+	p.TargetRegions = slices.Clone(p.TargetRegions)
+	for i := range p.TargetRegions {
+		t := &p.TargetRegions[i]
+		for _, was := range old.TargetRegions {
+			if was.Region == t.Region && t.Priority == "" {
+				t.Priority = was.Priority
+			}
+		}
+	}
 }
 
 const targetsField = "properties.publishingProfile.targetRegions"

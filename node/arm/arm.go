@@ -22,6 +22,8 @@ type Options struct {
 	// Link signs a link to the disk of a snapshot and returns its path.
 	Link func(ref gallery.SnapshotRef, access gallery.Access) string
 	Now  func() time.Time
+	// Notes says what the workers of a version's copies do right now.
+	Notes func(ctx context.Context, v *gallery.ImageVersion) map[gallery.ReplicaKey]string
 }
 
 // Service implements azure.Service. It is safe for use by many goroutines.

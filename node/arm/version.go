@@ -2,6 +2,7 @@ package arm
 
 import (
 	"context"
+	"slices"
 
 	"loggia/api/azure"
 	"loggia/fsm/command"
@@ -18,6 +19,11 @@ func whole(v *state.View, row *gallery.ImageVersion) azure.Version {
 	}
 	out.Provisioning = row.Provisioning(out.Regions, v.Operation(row.Operation))
 	return out
+}
+
+// Notes implements azure.Service.
+func (s *Service) Notes(ctx context.Context, v azure.Version) map[gallery.ReplicaKey]string {
+	return s.o.Notes(ctx, &v.ImageVersion)
 }
 
 // Versions implements azure.Service.
@@ -83,6 +89,9 @@ func waiting(v *gallery.ImageVersion, regions []gallery.RegionStatus) string {
 				text += ", "
 			}
 			text += string(r.Region)
+			if slices.ContainsFunc(r.Replicas, func(x gallery.Replica) bool { return x.Paused != nil }) {
+				text += " (paused)"
+			}
 		}
 	}
 	if text == "" {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"loggia/api/peer"
 	"loggia/blobstore"
 	"loggia/fsm/command"
 	"loggia/fsm/state"
@@ -23,9 +25,11 @@ var errSuperseded = errors.New("the claim is no longer ours")
 
 // job makes one replica, under one claim.
 type job struct {
-	l      *Loop
-	row    *gallery.Replica
-	cancel context.CancelCauseFunc
+	l       *Loop
+	row     *gallery.Replica
+	cancel  context.CancelCauseFunc
+	rank    atomic.Int64 // of the replica's priority now
+	stopped bool         // guarded by l.mu
 
 	mu      sync.Mutex
 	claim   uint64 // epoch; 0 before it is granted
@@ -80,6 +84,7 @@ func (j *job) run(ctx context.Context) {
 		log.Info("replica left to another node")
 	case ctx.Err() != nil:
 		j.release()
+		log.Info("replica rests", "why", context.Cause(ctx))
 	case errors.Is(err, gallery.ErrStaleRepository):
 		log.Info("repository moved meanwhile; looking again")
 		j.release()
@@ -117,9 +122,10 @@ func (j *job) copy(ctx context.Context, disk *gallery.Disk, g command.ReplicaGra
 	}
 	j.tracked = o.Live.Begin(live.Key{Disk: string(disk.ID), Slot: j.row.Key.Slot})
 	defer j.tracked.End()
-	err = replicate.Run(ctx, replicate.NewTarget(view.View, w), replicate.Options{
+	err = replicate.Run(peer.WithClass(ctx, j.class), replicate.NewTarget(view.View, w), replicate.Options{
 		Disk: replicate.Identity{Root: disk.Root, Table: disk.Table}, Base: base(v, disk, &g.Replica),
-		Sources: sources, TempDir: o.TempDir, Pool: o.Scratch, Decoder: o.Decoder, Progress: j.tell})
+		Sources: sources, TempDir: o.TempDir, Pool: o.Scratch, Decoder: o.Decoder, Progress: j.tell,
+		Stall: usualStall + o.Patience()})
 	if err != nil {
 		return err
 	}
@@ -133,6 +139,9 @@ func (j *job) copy(ctx context.Context, disk *gallery.Disk, g command.ReplicaGra
 	}
 	return j.complete(ctx, disk, g, &command.ReplicaComplete{Stored: w.Stats().StoredBytes, Add: depot.Segments(add), Remove: remove})
 }
+
+// usualStall is how long a source may be silent where nothing is limited.
+const usualStall = time.Minute
 
 // complete tells the log. The bytes are safe: it waits for a leader as long as the claim stands.
 func (j *job) complete(ctx context.Context, disk *gallery.Disk, g command.ReplicaGranted, c *command.ReplicaComplete) error {
@@ -179,13 +188,22 @@ func base(v *state.View, disk *gallery.Disk, r *gallery.Replica) replicate.Ident
 
 // tell passes progress on to whoever looks.
 func (j *job) tell(p replicate.Progress) {
-	j.tracked.Set(p.Total, p.Have, p.Sent, p.Source)
+	j.tracked.Set(toldOf(p))
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.last = gallery.Progress{Total: p.Total, Have: p.Have, Sent: p.Sent, Left: p.Total - p.Have - p.Sent}
 	if p.Source != "" {
 		j.source = p.Source
 	}
+}
+
+// toldOf is what the registry keeps of progress.
+func toldOf(p replicate.Progress) live.Report {
+	r := live.Report{Total: p.Total, Have: p.Have, Sent: p.Sent, Source: p.Source, Retries: p.Retries, Wasted: p.Wasted}
+	for _, s := range p.Sources {
+		r.Sources = append(r.Sources, live.Source{Name: s.Name, Bytes: s.Bytes, InFlight: s.InFlight, Failed: s.Failed})
+	}
+	return r
 }
 
 // release gives the claim back, also while the node stops: for a bounded time.

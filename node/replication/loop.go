@@ -3,7 +3,9 @@ package replication
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,9 +45,12 @@ type Options struct {
 	Decoder *codec.Decoder
 	Encoder frame.Compressor
 	TempDir string
-	Holding func() bool // whether this node has other claims to renew
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Patience is how much longer than usual a source may be silent, because limits may hold it up.
+	Patience func() time.Duration
+	Alive    func(gallery.NodeID) bool // gossip's hint, by which work is left to other nodes of the region for a moment
+	Holding  func() bool               // whether this node has other claims to renew
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // The pace of the loop.
@@ -69,12 +74,13 @@ type Loop struct {
 
 	mu   sync.Mutex
 	jobs map[gallery.ReplicaKey]*job
+	left map[gallery.ReplicaKey]time.Time // replicas that are left to other nodes, and since when
 	wake chan struct{}
 }
 
 // New returns a loop; Run makes it go.
 func New(o Options) *Loop {
-	return &Loop{o: o, jobs: map[gallery.ReplicaKey]*job{}, wake: make(chan struct{}, 1)}
+	return &Loop{o: o, jobs: map[gallery.ReplicaKey]*job{}, left: map[gallery.ReplicaKey]time.Time{}, wake: make(chan struct{}, 1)}
 }
 
 // Run works until ctx ends, then gives its claims back, so that another node of the region can take
@@ -95,37 +101,18 @@ func (l *Loop) Run(ctx context.Context) error {
 // step starts jobs for replicas that are due, and says when the next one will be.
 func (l *Loop) step(ctx context.Context, v *state.View, work *sync.WaitGroup) time.Time {
 	next := l.o.Now().Add(time.Minute)
-	for _, row := range v.ReplicasOfRegion(l.o.Region) {
-		l.forget(row)
-		if row.Whole() || !l.o.Depot.Has(row.Store) || row.Claim != nil && row.Claim.Node != l.o.Self {
-			continue
+	due := l.due(v, &next)
+	for _, row := range due {
+		if again := l.start(ctx, v, row, work); !again.IsZero() {
+			earliest(&next, again)
 		}
-		if wait := row.NextRetry; row.Claim == nil && wait.After(l.o.Now()) {
-			if wait.Before(next) {
-				next = wait
-			}
-			continue
-		}
-		l.start(ctx, row, work)
 	}
-	return next
-}
-
-// start begins a job unless there is one for the replica or enough of them.
-func (l *Loop) start(ctx context.Context, row *gallery.Replica, work *sync.WaitGroup) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.jobs[row.Key] != nil || len(l.jobs) >= atOnce {
-		return
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	j := &job{l: l, row: row, cancel: cancel}
-	l.jobs[row.Key] = j
-	work.Go(func() {
-		defer l.end(j)
-		defer cancel(nil)
-		j.run(ctx)
+	maps.DeleteFunc(l.left, func(k gallery.ReplicaKey, _ time.Time) bool {
+		return !slices.ContainsFunc(due, func(r *gallery.Replica) bool { return r.Key == k })
 	})
+	return next
 }
 
 func (l *Loop) end(j *job) {
@@ -140,16 +127,6 @@ func (l *Loop) Poke() {
 	select {
 	case l.wake <- struct{}{}:
 	default:
-	}
-}
-
-// forget stops the job of a replica that another node has claimed (D5).
-func (l *Loop) forget(row *gallery.Replica) {
-	l.mu.Lock()
-	j := l.jobs[row.Key]
-	l.mu.Unlock()
-	if j != nil && row.Claim != nil && row.Claim.Node != l.o.Self {
-		j.cancel(errSuperseded)
 	}
 }
 
@@ -219,7 +196,7 @@ func (l *Loop) drop(stale []uint64) {
 	for _, j := range l.jobs {
 		for _, epoch := range stale {
 			if j.epoch() == epoch {
-				j.cancel(errSuperseded)
+				j.stop(errSuperseded)
 			}
 		}
 	}

@@ -143,17 +143,43 @@ func (b *Board) replica(v *state.View, p gallery.Replica, lun int, live map[gall
 		return out
 	}
 	d, ok := live[p.Key]
-	if !ok {
-		return out
+	if ok {
+		worker(&out, d)
+		b.explain(v, p, &d, &out)
+	} else {
+		b.explain(v, p, nil, &out)
 	}
+	return out
+}
+
+// worker puts what a worker says over the log's word.
+func worker(out *v1.Replica, d detail) {
 	out.Total, out.Have, out.Sent = d.Total, d.Have, d.Sent
 	out.Left = max(0, d.Total-d.Have-d.Sent)
 	out.Rate, out.ETA = d.Rate, d.ETA
+	out.Retries, out.Wasted = d.Retries, d.Wasted
 	if d.Source != "" {
 		out.Source = d.Source
 	}
+	for _, s := range d.Sources {
+		out.Sources = append(out.Sources, v1.ReplicaSource{Name: s.Name, Bytes: s.Bytes, Rate: s.Rate, InFlight: s.InFlight, Failed: s.Failed})
+	}
 	if d.age > time.Second {
 		out.Age = d.age.Seconds()
+	}
+}
+
+// Notes says in words how the copies of a version stand that are not whole.
+func (b *Board) Notes(ctx context.Context, row *gallery.ImageVersion) map[gallery.ReplicaKey]string {
+	v := b.o.State()
+	live := b.live(ctx, v)
+	out := map[gallery.ReplicaKey]string{}
+	for _, r := range v.VersionStatus(row) {
+		for _, p := range r.Replicas {
+			if !p.Whole() {
+				out[p.Key] = note(b.replica(v, p, 0, live))
+			}
+		}
 	}
 	return out
 }

@@ -47,9 +47,9 @@ func (c counter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// during runs f in virtual time with a pacer and loads that end with it.
-func during(t *testing.T, f func(t *testing.T, p *Pacer, begin func(name string, c Class, streams int, path ...Key) *load)) {
-	synctest.Test(t, func(t *testing.T) {
+// during gives f a pacer, and loads that end with it. It is run in virtual time.
+func during(f func(t *testing.T, p *Pacer, begin func(name string, c Class, streams int, path ...Key) *load)) func(*testing.T) {
+	return func(t *testing.T) {
 		p := New(nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		var work sync.WaitGroup
@@ -63,7 +63,7 @@ func during(t *testing.T, f func(t *testing.T, p *Pacer, begin func(name string,
 		if len(p.waiting) != 0 {
 			t.Errorf("%d flows still wait", len(p.waiting))
 		}
-	})
+	}
 }
 
 // within fails where got is more than share of want away from it.
@@ -79,7 +79,7 @@ func TestLimitHolds(t *testing.T) {
 	for _, rate := range []int64{64 << 10, 1_250_000, 12_500_000, 125_000_000} {
 		for _, n := range []int{1, 2, 4, 8} {
 			t.Run(fmt.Sprintf("%d transfers at %d", n, rate), func(t *testing.T) {
-				during(t, func(t *testing.T, p *Pacer, begin func(string, Class, int, ...Key) *load) {
+				synctest.Test(t, during(func(t *testing.T, p *Pacer, begin func(string, Class, int, ...Key) *load) {
 					p.Set(map[Key]int64{"node": rate})
 					var all []*load
 					for i := range n {
@@ -96,14 +96,14 @@ func TestLimitHolds(t *testing.T) {
 							within(t, "bytes in 10 s", sum-at[len(at)-41], float64(rate)*10, 0.05)
 						}
 					}
-				})
+				}))
 			})
 		}
 	}
 }
 
 func TestChangeWhileRunning(t *testing.T) {
-	during(t, func(t *testing.T, p *Pacer, begin func(string, Class, int, ...Key) *load) {
+	synctest.Test(t, during(func(t *testing.T, p *Pacer, begin func(string, Class, int, ...Key) *load) {
 		l := begin("a", Normal, 4, "pair")
 		time.Sleep(time.Second)
 		for _, rate := range []int64{1_000_000, 20_000_000, 2_000_000} {
@@ -120,21 +120,21 @@ func TestChangeWhileRunning(t *testing.T) {
 		if l.piece() != 0 {
 			t.Error("the limit is still there")
 		}
-	})
+	}))
 }
 
 func TestNestedLimits(t *testing.T) {
-	during(t, func(t *testing.T, p *Pacer, begin func(string, Class, int, ...Key) *load) {
+	synctest.Test(t, during(func(t *testing.T, p *Pacer, begin func(string, Class, int, ...Key) *load) {
 		p.Set(map[Key]int64{"node": 10_000_000, "slow": 1_000_000})
 		slow, fast := begin("slow", High, 4, "node", "slow"), begin("fast", Low, 4, "node", "fast")
 		time.Sleep(10 * time.Second)
 		within(t, "behind the narrow limit", slow.wire(), 10_000_000, 0.05)
 		within(t, "the rest", fast.wire(), 90_000_000, 0.05)
-	})
+	}))
 }
 
 func TestFairness(t *testing.T) {
-	during(t, func(t *testing.T, p *Pacer, begin func(string, Class, int, ...Key) *load) {
+	synctest.Test(t, during(func(t *testing.T, p *Pacer, begin func(string, Class, int, ...Key) *load) {
 		p.Set(map[Key]int64{"node": 12_500_000})
 		one, twelve := begin("one", Normal, 1, "node"), begin("twelve", Normal, 12, "node")
 		time.Sleep(10 * time.Second)
@@ -146,11 +146,11 @@ func TestFairness(t *testing.T) {
 		for name, got := range map[string]float64{"one": one.wire() - a, "twelve": twelve.wire() - b, "late": late.wire()} {
 			within(t, name, got, 125_000_000/3, 0.1)
 		}
-	})
+	}))
 }
 
 func TestPriorities(t *testing.T) {
-	during(t, func(t *testing.T, p *Pacer, begin func(string, Class, int, ...Key) *load) {
+	synctest.Test(t, during(func(t *testing.T, p *Pacer, begin func(string, Class, int, ...Key) *load) {
 		p.Set(map[Key]int64{"node": 10_000_000})
 		low := begin("nightly", Low, 8, "node")
 		time.Sleep(5 * time.Second)
@@ -169,19 +169,19 @@ func TestPriorities(t *testing.T) {
 				t.Errorf("three classes: %s got %.0f of 100000000, want about a twentieth of the higher", name, got)
 			}
 		}
-	})
+	}))
 }
 
 // TestCreditIsOfTheSharedLimit holds that bytes of a higher class elsewhere give a lower one nothing here.
 func TestCreditIsOfTheSharedLimit(t *testing.T) {
-	during(t, func(t *testing.T, p *Pacer, begin func(string, Class, int, ...Key) *load) {
+	synctest.Test(t, during(func(t *testing.T, p *Pacer, begin func(string, Class, int, ...Key) *load) {
 		p.Set(map[Key]int64{"a": 1_000_000, "b": 100_000_000})
 		begin("elsewhere", High, 4, "b")
 		low, high := begin("low", Low, 4, "a"), begin("high", High, 4, "a")
 		time.Sleep(10 * time.Second)
 		within(t, "low", low.wire(), 500_000, 0.15)
 		within(t, "high", high.wire(), 9_500_000, 0.05)
-	})
+	}))
 }
 
 func TestWaitEndsWithContext(t *testing.T) {

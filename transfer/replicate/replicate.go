@@ -62,6 +62,18 @@ type Progress struct {
 	Sent   int64 // fetched and kept
 	Wire   int64 // frames that arrived, those of tree nodes too
 	Source string
+
+	Sources []SourceProgress // as they were asked; not changed after it was told
+	Retries int              // requests that were made again, elsewhere or later
+	Wasted  int64            // bytes that arrived and were not kept
+}
+
+// SourceProgress is what one source did so far.
+type SourceProgress struct {
+	Name     string
+	Bytes    int64  // that came from it and were kept
+	InFlight int    // requests that are open
+	Failed   string // why it is not asked any more
 }
 
 // The reasons for giving up. The copy can be begun again and goes on from what was kept.
