@@ -111,7 +111,8 @@ func (j *job) copy(ctx context.Context, disk *gallery.Disk, g command.ReplicaGra
 		return err
 	}
 	defer view.Release()
-	w, err := view.NewWriter(ctx, repository.WriterOptions{Epoch: g.Replica.Claim.Epoch, View: view.View, Pool: o.Pool, Encoder: o.Encoder})
+	// Not ended by ctx: what came before a pause is made durable after it.
+	w, err := view.NewWriter(context.WithoutCancel(ctx), repository.WriterOptions{Epoch: g.Replica.Claim.Epoch, View: view.View, Pool: o.Pool, Encoder: o.Encoder})
 	if err != nil {
 		return err
 	}
@@ -127,6 +128,7 @@ func (j *job) copy(ctx context.Context, disk *gallery.Disk, g command.ReplicaGra
 		Sources: sources, TempDir: o.TempDir, Pool: o.Scratch, Decoder: o.Decoder, Progress: j.tell,
 		Stall: usualStall + o.Patience()})
 	if err != nil {
+		j.keep(ctx, w)
 		return err
 	}
 	segments, err := w.Finish(ctx, disk.Root, disk.Table, disk.Size)
@@ -138,6 +140,21 @@ func (j *job) copy(ctx context.Context, disk *gallery.Disk, g command.ReplicaGra
 		return err
 	}
 	return j.complete(ctx, disk, g, &command.ReplicaComplete{Stored: w.Stats().StoredBytes, Add: depot.Segments(add), Remove: remove})
+}
+
+// keepFor bounds how long a job that is to rest takes to keep what it has: a pack for each of its streams at most.
+const keepFor = 20 * time.Second
+
+// keep makes what a job that is to rest has got durable, so that the next claim adopts it. No byte comes from a source meanwhile.
+func (j *job) keep(ctx context.Context, w *repository.Writer) {
+	if why := context.Cause(ctx); !errors.Is(why, errPaused) && !errors.Is(why, errPreempted) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), keepFor)
+	defer cancel()
+	if err := w.Flush(ctx); err != nil {
+		j.l.o.Log.Warn("a copy that rests lost what it had not stored yet", "replica", j.row.Key, "error", err)
+	}
 }
 
 // usualStall is how long a source may be silent where nothing is limited.
