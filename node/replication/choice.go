@@ -17,6 +17,7 @@ import (
 // The reasons for which a copy rests without a failure. What came is kept: the next claim adopts it.
 var (
 	errPaused    = errors.New("the copy was paused")
+	errUnwanted  = errors.New("no version wants the copy any more")
 	errPreempted = errors.New("a more urgent copy needs the place")
 )
 
@@ -26,9 +27,10 @@ const deference = 3 * time.Second
 // due returns the replicas that this node could make now, the most urgent first, and of these the one that is wanted longest. Each node has an order of
 // its own among equals, so that they do not all reach for the same. next is brought forward to when another one will be due.
 func (l *Loop) due(v *state.View, next *time.Time) []*gallery.Replica {
-	now := l.o.Now()
+	now, rows := l.o.Now(), v.ReplicasOfRegion(l.o.Region)
+	l.abandon(rows)
 	var out []*gallery.Replica
-	for _, row := range v.ReplicasOfRegion(l.o.Region) {
+	for _, row := range rows {
 		l.heed(row)
 		if row.Whole() || row.Paused != nil || !l.o.Depot.Has(row.Store) || row.Claim != nil && row.Claim.Node != l.o.Self {
 			continue
@@ -43,6 +45,20 @@ func (l *Loop) due(v *state.View, next *time.Time) []*gallery.Replica {
 		return cmp.Or(cmp.Compare(b.Priority.Rank(), a.Priority.Rank()), a.Wanted.Compare(b.Wanted), cmp.Compare(l.lot(a), l.lot(b)))
 	})
 	return out
+}
+
+// abandon stops the jobs of replicas that nobody wants any more.
+func (l *Loop) abandon(rows []*gallery.Replica) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.jobs) == 0 {
+		return
+	}
+	for k, j := range l.jobs {
+		if !slices.ContainsFunc(rows, func(r *gallery.Replica) bool { return r.Key == k }) {
+			j.stop(errUnwanted)
+		}
+	}
 }
 
 func earliest(next *time.Time, t time.Time) {

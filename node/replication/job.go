@@ -80,6 +80,8 @@ func (j *job) run(ctx context.Context) {
 	switch {
 	case err == nil:
 		log.Info("replica completed", "took", j.l.o.Now().Sub(started).Round(time.Millisecond), "sent", j.last.Sent, "source", j.source)
+	case errors.Is(context.Cause(ctx), errUnwanted):
+		log.Info("replica left", "why", errUnwanted)
 	case errors.Is(err, gallery.ErrStaleClaim), errors.Is(context.Cause(ctx), errSuperseded):
 		log.Info("replica left to another node")
 	case ctx.Err() != nil:
