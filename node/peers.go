@@ -53,8 +53,8 @@ func (p *peerService) Outgoing(ctx context.Context, to gallery.NodeID, r peer.As
 	return p.steer.Outgoing(ctx, to, r, w)
 }
 
-func (p *peerService) Shares(from gallery.NodeID, active []string) []string {
-	return p.steer.Heard(from, active)
+func (p *peerService) Shares(from gallery.NodeID, s peer.Shares) peer.Shares {
+	return p.steer.Heard(from, s)
 }
 
 func (p *peerService) Forwarded() http.Handler {

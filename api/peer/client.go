@@ -151,7 +151,7 @@ func (c *Client) Frames(ctx context.Context, node gallery.NodeID, disk gallery.D
 	if err := errors.Join(w.Chunks(want), w.End()); err != nil {
 		return nil, err
 	}
-	asked := Asked{Disk: disk, Class: classOf(ctx), Sharers: Sharers{1, 1}}
+	asked := Asked{Disk: disk, Class: classOf(ctx), Sharers: Sharers{Whole, 1}}
 	if c.Steering != nil {
 		var end func()
 		asked.Sharers, end = c.Steering.Begin(node)
@@ -171,22 +171,22 @@ func (c *Client) Frames(ctx context.Context, node gallery.NodeID, disk gallery.D
 	return ReadFrames(ctx, arriving, pool, fn)
 }
 
-// Shares tells a node of the region what limits this one uses, and returns those that it does.
-func (c *Client) Shares(ctx context.Context, node gallery.NodeID, own []string) ([]string, error) {
-	body, err := json.Marshal(shares{own})
+// Shares tells a node about limits, and returns what it says of its own.
+func (c *Client) Shares(ctx context.Context, node gallery.NodeID, own Shares) (Shares, error) {
+	var out Shares
+	body, err := json.Marshal(own)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	resp, err := c.request(ctx, http.MethodPost, node, "/peer/v1/shares", body)
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	defer resp.Body.Close()
-	var out shares
 	if err := json.NewDecoder(io.LimitReader(resp.Body, maxJSON)).Decode(&out); err != nil {
-		return nil, fmt.Errorf("answer of node %s: %w", node, err)
+		return out, fmt.Errorf("answer of node %s: %w", node, err)
 	}
-	return out.Active, nil
+	return out, nil
 }
 
 // usualRecord holds the frames that publishers make; a longer one gets memory of its own.

@@ -129,12 +129,12 @@ func (h *handler) frames(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) shares(w http.ResponseWriter, r *http.Request) {
-	var in shares
+	var in Shares
 	if err := respond.Decode(w, r, &in); err != nil {
 		respond.Error(h.log, w, r, err)
 		return
 	}
-	respond.JSON(w, http.StatusOK, shares{h.s.Shares(nodeOf(r.Context()), in.Active)})
+	respond.JSON(w, http.StatusOK, h.s.Shares(nodeOf(r.Context()), in))
 }
 
 // readWant reads a stream of chunk ids.

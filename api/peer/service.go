@@ -30,8 +30,8 @@ type Service interface {
 	Frames(ctx context.Context, disk gallery.DiskID, want []chunk.ID, w *wire.Writer) error
 	// Outgoing returns w at the pace of what may go to a node; it may wait. done ends it.
 	Outgoing(ctx context.Context, to gallery.NodeID, r Asked, w io.Writer) (paced io.Writer, done func(), err error)
-	// Shares notes what limits another node of the region uses, and returns those that this one does.
-	Shares(from gallery.NodeID, active []string) []string
+	// Shares notes what a node says of its limits, and returns what this one says to it.
+	Shares(from gallery.NodeID, s Shares) Shares
 	// Forwarded serves a person's request that another node passed on.
 	Forwarded() http.Handler
 }

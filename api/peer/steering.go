@@ -10,11 +10,21 @@ import (
 	"loggia/transfer/pace"
 )
 
-// Sharers says among how many a receiver's limits are divided.
+// Sharers says how a receiver's limits are divided.
 type Sharers struct {
-	Sources int // nodes that it asks at present
-	Nodes   int // nodes of its region that take something in at present
+	Part  int `json:"part"`  // of the node's limit that the sender may use, in thousandths
+	Nodes int `json:"nodes"` // nodes of its region that take something in at present, among which the region's limit is divided before
 }
+
+// Valid returns what is said within bounds: who says more than is possible gets the smallest part.
+func (s Sharers) Valid() Sharers {
+	return Sharers{min(max(s.Part, 1), Whole), min(max(s.Nodes, 1), maxNodes)}
+}
+
+// Whole is the part of the only sender.
+const Whole = 1000
+
+const maxNodes = 1000
 
 // Asked is what a request for frames says of itself.
 type Asked struct {
@@ -25,7 +35,7 @@ type Asked struct {
 
 // Steering paces what a client takes in.
 type Steering interface {
-	// Begin notes a request to a node until end is called.
+	// Begin notes a request to a node until end is called. How limits are divided may change meanwhile: then the node is told.
 	Begin(to gallery.NodeID) (n Sharers, end func())
 	// Arriving returns body at the pace that it may have; done ends it.
 	Arriving(ctx context.Context, from gallery.NodeID, r Asked, body io.Reader) (paced io.Reader, done func())
@@ -48,30 +58,29 @@ func classOf(ctx context.Context) pace.Class {
 
 // The headers of a request for frames. A node that does not know them serves all alike.
 const (
-	classHeader   = "Loggia-Class"
-	sourcesHeader = "Loggia-Sources"
-	nodesHeader   = "Loggia-Nodes"
+	classHeader = "Loggia-Class"
+	partHeader  = "Loggia-Part"
+	nodesHeader = "Loggia-Nodes"
 )
 
 func (a Asked) header() http.Header {
-	return http.Header{classHeader: {a.Class.String()}, sourcesHeader: {strconv.Itoa(a.Sharers.Sources)}, nodesHeader: {strconv.Itoa(a.Sharers.Nodes)}}
+	return http.Header{classHeader: {a.Class.String()}, partHeader: {strconv.Itoa(a.Sharers.Part)}, nodesHeader: {strconv.Itoa(a.Sharers.Nodes)}}
 }
-
-// maxSharers bounds what a receiver says: one that says more gets the smallest part.
-const maxSharers = 1000
 
 func readAsked(r *http.Request) Asked {
-	n := func(name string) int {
+	number := func(name string, otherwise int) int {
 		n, err := strconv.Atoi(r.Header.Get(name))
 		if err != nil {
-			return 1
+			return otherwise
 		}
-		return min(max(n, 1), maxSharers)
+		return n
 	}
-	return Asked{Disk: gallery.DiskID(r.PathValue("disk")), Class: pace.ParseClass(r.Header.Get(classHeader)), Sharers: Sharers{n(sourcesHeader), n(nodesHeader)}}
+	return Asked{Disk: gallery.DiskID(r.PathValue("disk")), Class: pace.ParseClass(r.Header.Get(classHeader)),
+		Sharers: Sharers{number(partHeader, Whole), number(nodesHeader, 1)}.Valid()}
 }
 
-// shares are the limits that a node uses.
-type shares struct {
-	Active []string `json:"active"`
+// Shares are what a node says of its limits: to the others of its region which ones it uses, to those that it takes something from their part.
+type Shares struct {
+	Active  []string `json:"active,omitempty"`
+	Sharers *Sharers `json:"sharers,omitempty"`
 }

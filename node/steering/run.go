@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"loggia/api/peer"
 	"loggia/fsm/state"
 	"loggia/gallery"
 )
@@ -37,32 +38,35 @@ func (s *Steering) share(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		s.measure()
 		s.exchange(ctx, s.o.State())
 	}
 }
 
-// exchange tells the region's other nodes what this one uses, and hears what they do. Where nothing is limited nobody is asked.
+// exchange tells the region's other nodes what this one uses, and hears what they do; and it tells sources their parts. Where nothing is limited nobody is asked.
 func (s *Steering) exchange(ctx context.Context, v *state.View) {
+	ctx, cancel := context.WithTimeout(ctx, tick)
+	defer cancel()
+	var work sync.WaitGroup
+	defer work.Wait()
+	work.Go(func() { s.tell(ctx) })
 	others := v.Nodes(s.o.Region)
 	s.keep(others)
 	if len(others) < 2 || len(v.Limits()) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, tick)
-	defer cancel()
-	own := s.active()
-	var work sync.WaitGroup
+	own := peer.Shares{Active: s.active()}
 	for _, n := range others {
 		if n.ID == s.o.Self {
 			continue
 		}
 		work.Go(func() {
-			active, err := s.o.Peers.Shares(ctx, n.ID, own)
+			said, err := s.o.Peers.Shares(ctx, n.ID, own)
 			if err != nil {
 				s.o.Log.Debug("a node of the region does not say what limits it uses", "peer", n.ID, "error", err)
 				return
 			}
-			s.hear(n.ID, active)
+			s.hear(n.ID, said.Active)
 		})
 	}
 	work.Wait()

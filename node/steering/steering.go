@@ -14,9 +14,9 @@ import (
 	"loggia/transfer/pace"
 )
 
-// Peers asks other nodes of the region what limits they use.
+// Peers tells other nodes about limits.
 type Peers interface {
-	Shares(ctx context.Context, node gallery.NodeID, own []string) ([]string, error)
+	Shares(ctx context.Context, node gallery.NodeID, own peer.Shares) (peer.Shares, error)
 }
 
 // Options is what a Steering needs.
@@ -39,11 +39,13 @@ type Steering struct {
 	mu sync.Mutex
 	// heard is what other nodes of the region last said that they use.
 	heard map[gallery.NodeID]heard
-	// sources counts this node's open requests by the node that is asked.
-	sources map[gallery.NodeID]int
+	// sources are the nodes that this one takes something from.
+	sources map[gallery.NodeID]*source
 	// sharers is what receivers said in their last request; of nodes with open requests and a little longer.
 	sharers map[gallery.NodeID]sharer
 	gates   map[gallery.NodeID]chan struct{}
+	limited bool      // whether something that arrives here is
+	counted time.Time // when the rates of sources were last taken
 }
 
 type heard struct {
@@ -59,15 +61,18 @@ type sharer struct {
 
 // New returns a Steering; Run keeps it up to date.
 func New(o Options) *Steering {
-	s := &Steering{o: o, pacer: pace.New(nil), poke: make(chan struct{}, 1), heard: map[gallery.NodeID]heard{}, sources: map[gallery.NodeID]int{},
+	s := &Steering{o: o, pacer: pace.New(nil), poke: make(chan struct{}, 1), heard: map[gallery.NodeID]heard{}, sources: map[gallery.NodeID]*source{},
 		sharers: map[gallery.NodeID]sharer{}, gates: map[gallery.NodeID]chan struct{}{}}
-	s.pacer.OnStart(func() {
-		select {
-		case s.poke <- struct{}{}:
-		default:
-		}
-	})
+	s.pacer.OnStart(s.wake)
 	return s
+}
+
+// wake makes the nodes tell each other at once.
+func (s *Steering) wake() {
+	select {
+	case s.poke <- struct{}{}:
+	default:
+	}
 }
 
 // The keys of limits in the pacer. Those of regions and pairs are divided among the region's nodes.
@@ -115,21 +120,24 @@ func (s *Steering) Outgoing(ctx context.Context, to gallery.NodeID, r peer.Asked
 	}, nil
 }
 
-// Arriving returns body at the pace of what may arrive from a node of another region. done ends it.
+// Arriving returns body at the pace of what may arrive from a node of another region, and counts it. done ends it.
 func (s *Steering) Arriving(ctx context.Context, from gallery.NodeID, r peer.Asked, body io.Reader) (paced io.Reader, done func()) {
 	if s.elsewhere(from) == "" {
 		return body, func() {}
 	}
 	f := s.pacer.Flow(string(r.Disk), r.Class, nodeIn, regionIn)
-	return pace.NewReader(ctx, body, f), f.Close
+	return pace.NewReader(ctx, s.counting(from, body), f), f.Close
 }
 
-// atOnce bounds the answers to one node that hold memory while they wait for a limit.
-const atOnce = 2
+// The bounds of what waits with memory for a limit: of the answers to one node, where the limit is so small that they hold it long.
+const (
+	atOnce = 2
+	slow   = 4 << 20 // bytes per second
+)
 
 // enter waits for a place among the answers to a node, where the way there is limited.
 func (s *Steering) enter(ctx context.Context, to gallery.NodeID, f *pace.Flow) (leave func(), err error) {
-	if !f.Limited() {
+	if r := f.Rate(); r == 0 || r > slow {
 		return func() {}, nil
 	}
 	s.mu.Lock()
@@ -164,24 +172,6 @@ func (s *Steering) asked(to gallery.NodeID, n peer.Sharers, open int) {
 	}
 }
 
-// Begin notes a request of this node to another one, and returns among how many senders its limits are divided.
-func (s *Steering) Begin(to gallery.NodeID) (n peer.Sharers, end func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.sources[to]++
-	return peer.Sharers{Sources: len(s.sources), Nodes: 1 + s.others(regionIn)}, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.sources[to]--; s.sources[to] == 0 {
-			delete(s.sources, to)
-		}
-	}
-}
-
-// slack is what each of several senders may go above its part of a receiver's limit, so that the limit is used where one of them is slow: the receiver
-// holds the sum.
-const slack = 5 // fourths
-
 // apply computes the limits of this node.
 func (s *Steering) apply(v *state.View) {
 	s.mu.Lock()
@@ -204,6 +194,7 @@ func (s *Steering) apply(v *state.View) {
 			s.arriving(v, l, limits)
 		}
 	}
+	s.limited = limits[nodeIn] > 0 || limits[regionIn] > 0
 	s.pacer.Set(limits)
 }
 
@@ -214,12 +205,9 @@ func (s *Steering) arriving(v *state.View, l *gallery.Limit, limits map[pace.Key
 		if id != l.Key.ToNode && (node == nil || node.Region != l.Key.To || l.Key.To == "") {
 			continue
 		}
-		rate, sources := int64(l.Rate), int64(max(1, n.Sources))
+		rate := int64(l.Rate) * int64(n.Part) / peer.Whole
 		if l.Key.ToNode == "" {
-			rate /= int64(max(1, n.Nodes))
-		}
-		if sources > 1 {
-			rate = rate * slack / 4 / sources
+			rate /= int64(n.Nodes)
 		}
 		if old, ok := limits[arriveAt(id)]; !ok || rate < old {
 			limits[arriveAt(id)] = rate
@@ -241,13 +229,16 @@ func (s *Steering) others(k pace.Key) int {
 	return n
 }
 
-// Heard notes what another node of the region uses, and returns what this one does.
-func (s *Steering) Heard(from gallery.NodeID, active []string) []string {
-	if n := s.o.State().Node(from); n == nil || n.Region != s.o.Region || from == s.o.Self {
-		return nil
+// Heard notes what another node says, and returns what this one says to it.
+func (s *Steering) Heard(from gallery.NodeID, said peer.Shares) peer.Shares {
+	if said.Sharers != nil {
+		s.asked(from, said.Sharers.Valid(), 0)
 	}
-	s.hear(from, active)
-	return s.active()
+	if n := s.o.State().Node(from); n == nil || n.Region != s.o.Region || from == s.o.Self {
+		return peer.Shares{}
+	}
+	s.hear(from, said.Active)
+	return peer.Shares{Active: s.active()}
 }
 
 // maxActive bounds what a node says that it uses.

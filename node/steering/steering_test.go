@@ -20,6 +20,9 @@ import (
 
 const mb = 1_000_000
 
+// only is what a receiver says to its only source.
+var only = peer.Sharers{Part: peer.Whole, Nodes: 1}
+
 func node(n int) gallery.NodeID {
 	return gallery.NodeID(fmt.Sprintf("00000000-0000-4000-8000-%012d", n))
 }
@@ -80,10 +83,10 @@ type wire struct {
 }
 
 // Shares implements Peers.
-func (w wire) Shares(_ context.Context, to gallery.NodeID, own []string) ([]string, error) {
+func (w wire) Shares(_ context.Context, to gallery.NodeID, own peer.Shares) (peer.Shares, error) {
 	s := w.r.nodes[to]
 	if s == nil || w.r.cut.Load() {
-		return nil, errors.New("no route")
+		return peer.Shares{}, errors.New("no route")
 	}
 	return s.Heard(w.from, own), nil
 }
@@ -149,16 +152,16 @@ func TestEveryLimit(t *testing.T) {
 		sharers peer.Sharers
 		want    float64
 	}{
-		"pair":                               {gallery.LimitKey{From: "a", To: "b"}, peer.Sharers{Sources: 1, Nodes: 1}, 10 * mb},
-		"another pair":                       {gallery.LimitKey{From: "b", To: "a"}, peer.Sharers{Sources: 1, Nodes: 1}, 194 * mb},
-		"out of the region":                  {gallery.LimitKey{From: "a"}, peer.Sharers{Sources: 1, Nodes: 1}, 10 * mb},
-		"out of the node":                    {gallery.LimitKey{FromNode: node(1)}, peer.Sharers{Sources: 1, Nodes: 1}, 10 * mb},
-		"into the region":                    {gallery.LimitKey{To: "b"}, peer.Sharers{Sources: 1, Nodes: 1}, 10 * mb},
-		"into the region, of two nodes":      {gallery.LimitKey{To: "b"}, peer.Sharers{Sources: 1, Nodes: 2}, 5 * mb},
-		"into the node":                      {gallery.LimitKey{ToNode: node(3)}, peer.Sharers{Sources: 1, Nodes: 2}, 10 * mb},
-		"into the node, of two sources":      {gallery.LimitKey{ToNode: node(3)}, peer.Sharers{Sources: 2, Nodes: 1}, 6.25 * mb},
-		"into another node":                  {gallery.LimitKey{ToNode: node(4)}, peer.Sharers{Sources: 1, Nodes: 1}, 194 * mb},
-		"into the region that the bytes are": {gallery.LimitKey{To: "a"}, peer.Sharers{Sources: 1, Nodes: 1}, 194 * mb},
+		"pair":                               {gallery.LimitKey{From: "a", To: "b"}, only, 10 * mb},
+		"another pair":                       {gallery.LimitKey{From: "b", To: "a"}, only, 194 * mb},
+		"out of the region":                  {gallery.LimitKey{From: "a"}, only, 10 * mb},
+		"out of the node":                    {gallery.LimitKey{FromNode: node(1)}, only, 10 * mb},
+		"into the region":                    {gallery.LimitKey{To: "b"}, only, 10 * mb},
+		"into the region, of two nodes":      {gallery.LimitKey{To: "b"}, peer.Sharers{Part: peer.Whole, Nodes: 2}, 5 * mb},
+		"into the node":                      {gallery.LimitKey{ToNode: node(3)}, peer.Sharers{Part: peer.Whole, Nodes: 2}, 10 * mb},
+		"into the node, of two sources":      {gallery.LimitKey{ToNode: node(3)}, peer.Sharers{Part: 500, Nodes: 1}, 5 * mb},
+		"into another node":                  {gallery.LimitKey{ToNode: node(4)}, only, 194 * mb},
+		"into the region that the bytes are": {gallery.LimitKey{To: "a"}, only, 194 * mb},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -186,7 +189,7 @@ func TestInsideTheRegionNothingIsLimited(t *testing.T) {
 		r := newRig(t, 1)
 		r.limit(gallery.LimitKey{FromNode: node(1)}, mb)
 		r.limit(gallery.LimitKey{From: "a"}, mb)
-		s, stop := r.send(1, 2, peer.Sharers{Sources: 1, Nodes: 1})
+		s, stop := r.send(1, 2, only)
 		if got := rate(s)[0]; got < 100*mb {
 			t.Errorf("%.0f bytes/s", got)
 		}
@@ -200,7 +203,7 @@ func TestChangeTakesEffectWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1)
 		r.limit(gallery.LimitKey{To: "b"}, mb)
-		s, stop := r.send(1, 3, peer.Sharers{Sources: 1, Nodes: 1})
+		s, stop := r.send(1, 3, only)
 		within(t, "before", rate(s)[0], mb)
 		for _, v := range []gallery.Rate{20 * mb, 2 * mb} {
 			r.limit(gallery.LimitKey{To: "b"}, v)
@@ -216,10 +219,10 @@ func TestNodesOfARegionDivideItsLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1, 2)
 		r.limit(gallery.LimitKey{From: "a", To: "b"}, 10*mb)
-		one, stopOne := r.send(1, 3, peer.Sharers{Sources: 1, Nodes: 1})
+		one, stopOne := r.send(1, 3, only)
 		time.Sleep(3 * time.Second)
 		within(t, "alone", rate(one)[0], 10*mb)
-		two, stopTwo := r.send(2, 4, peer.Sharers{Sources: 1, Nodes: 1})
+		two, stopTwo := r.send(2, 4, only)
 		got := rate(one, two) // from the first moment on
 		within(t, "the sum while the second begins", got[0]+got[1], 10*mb)
 		within(t, "the second's part", got[1], 5*mb)
@@ -271,18 +274,102 @@ type endless struct{}
 
 func (endless) Read(b []byte) (int, error) { return len(b), nil }
 
-func TestSharersOfRequests(t *testing.T) {
+// TestSourcesDivideWhatMayArrive joins a receiver with two sources: they keep below its limit from the first second on, however unlike they are.
+func TestSourcesDivideWhatMayArrive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, 3, 5)
+		r.limit(gallery.LimitKey{To: "b"}, 10*mb)
+		r.limit(gallery.LimitKey{From: "c"}, mb) // node 5 is slow
+		s := r.nodes[node(3)]
+		arrived := map[int]*atomic.Int64{1: {}, 5: {}}
+		ctx, cancel := context.WithCancel(context.Background())
+		var work sync.WaitGroup
+		take := func(from int) {
+			n, end := s.Begin(node(from))
+			work.Go(func() {
+				defer end()
+				out, in := io.Pipe()
+				w, done, err := r.nodes[node(from)].Outgoing(ctx, node(3), peer.Asked{Disk: "d", Sharers: n}, meter{in, arrived[from]})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer done()
+				work.Go(func() {
+					body, over := s.Arriving(ctx, node(from), peer.Asked{Disk: "d"}, out)
+					defer over()
+					_, _ = io.Copy(io.Discard, body)
+					out.Close()
+				})
+				defer in.Close()
+				frame := make([]byte, 256<<10)
+				for err == nil && ctx.Err() == nil {
+					_, err = w.Write(frame)
+				}
+			})
+		}
+		measure := func() (one, two float64) {
+			a, b := arrived[1].Load(), arrived[5].Load()
+			time.Sleep(10 * time.Second)
+			return float64(arrived[1].Load()-a) / 10, float64(arrived[5].Load()-b) / 10
+		}
+		take(1)
+		one, _ := measure()
+		within(t, "one source", one, 10*mb)
+		take(5)
+		one, two := measure()
+		if sum := one + two; sum > 10.5*mb || sum < 8*mb {
+			t.Errorf("while the second begins: %.0f and %.0f bytes/s", one, two)
+		}
+		one, two = measure()
+		if one < 7.5*mb || one+two > 10*mb {
+			t.Errorf("a slow source keeps its part from the other one: %.0f and %.0f bytes/s", one, two)
+		}
+		cancel()
+		work.Wait()
+		r.end()
+	})
+}
+
+// meter counts on the way into a pipe.
+type meter struct {
+	io.Writer
+	n *atomic.Int64
+}
+
+func (m meter) Write(b []byte) (int, error) {
+	n, err := m.Writer.Write(b)
+	m.n.Add(int64(n))
+	return n, err
+}
+
+func TestSources(t *testing.T) {
 	r := &rig{t: t, state: state.New()}
-	s := New(Options{Self: node(1), Region: "a", State: r.state.View, Now: time.Now})
+	now := time.Unix(1e9, 0)
+	s := New(Options{Self: node(1), Region: "a", State: r.state.View, Now: func() time.Time { return now }})
 	n, endOne := s.Begin(node(3))
 	_, again := s.Begin(node(3))
 	m, endTwo := s.Begin(node(5))
-	if n.Sources != 1 || m.Sources != 2 || m.Nodes != 1 {
+	if n != only || m.Part != 500 || m.Nodes != 1 {
 		t.Errorf("%+v, %+v", n, m)
+	}
+	s.sources[node(3)].bytes.Add(9 * mb)
+	s.sources[node(5)].bytes.Add(mb)
+	for range 5 {
+		now = now.Add(time.Second)
+		s.measure()
+	}
+	if a, b := s.part(s.sources[node(3)]), s.part(s.sources[node(5)]); a.Part != 820 || b.Part != 180 {
+		t.Errorf("parts %d and %d, want the larger for whom more came from", a.Part, b.Part)
 	}
 	endOne()
 	again()
 	endTwo()
+	now = now.Add(-time.Hour) // the clock jumps
+	for range 3 {
+		now = now.Add(time.Second)
+		s.measure()
+	}
 	if len(s.sources) != 0 {
 		t.Errorf("%v is kept", s.sources)
 	}

@@ -186,5 +186,17 @@ func (f *Flow) before(o *Flow, due bool) bool {
 	return f.virtual < o.virtual
 }
 
-// Limited says whether a limit lies on the flow's path now.
-func (f *Flow) Limited() bool { return len(f.along(f.p.table.Load())) > 0 }
+// Rate returns the smallest limit on the flow's path, in bytes per second; 0: there is none.
+func (f *Flow) Rate() int64 {
+	buckets := f.along(f.p.table.Load())
+	if len(buckets) == 0 {
+		return 0
+	}
+	f.p.mu.Lock()
+	defer f.p.mu.Unlock()
+	least := buckets[0].rate
+	for _, b := range buckets[1:] {
+		least = min(least, b.rate)
+	}
+	return int64(least)
+}
