@@ -60,6 +60,10 @@ faults-ci: build ## each kind of fault once
 	@scripts/setup.sh demo
 	@$(GO) run ./testing/faultlab -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES) -once
 
+pace: build ## limits between regions against the kernel's counters, without and with distance (needs root)
+	@$(GO) run ./testing/pacelab -loggia $(LOGGIA_BIN)
+	@$(GO) run ./testing/pacelab -loggia $(LOGGIA_BIN) -rtt 20ms
+
 lint: $(STATICCHECK) ## gofmt, vet, staticcheck, and the rules of the house
 	@bad=$$(gofmt -l .); test -z "$$bad" || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
 	$(GO) vet ./...

@@ -41,7 +41,7 @@ type Key string
 // The measures of a bucket.
 const (
 	// burst is what a bucket gathers at most while nobody asks, in time of its rate.
-	burst = 50 * time.Millisecond
+	burst = 100 * time.Millisecond
 	// share is the part of a higher class's bytes that each lower class that waits for the same bucket gets.
 	share = 1.0 / 20
 	// overhead is what TLS, TCP and IP add to a byte that is written here; see DESIGN.md.
