@@ -20,7 +20,7 @@ FUZZTIME  ?= 10s
 FUZZTOTAL ?= 6m
 FUZZSEED  ?=
 
-.PHONY: help build test test-clients demo bench lint fuzz faults faults-ci tools clean
+.PHONY: help build test test-clients demo bench lint fuzz faults faults-ci pace tools clean
 .DEFAULT_GOAL := help
 
 help: ## this list
