@@ -7,5 +7,6 @@
 //	GET  /peer/v1/hash?index=           the state's hash at an index
 //	GET  /peer/v1/live                  transfers under way
 //	POST /peer/v1/disks/{disk}/frames   wanted chunks -> frames (docs/formats/wire.md)
+//	POST /peer/v1/shares                how limits are divided, between nodes of a region and to sources
 //	ANY  /forward/...                   a person's request, whole, with that person's credentials
 package peer
