@@ -20,7 +20,8 @@ func (s *Steering) Run(ctx context.Context) error {
 	work.Go(func() { s.share(ctx) })
 	for {
 		v, watch := s.o.Watched()
-		s.apply(v)
+		_ = v.Limits() // what the watch is for
+		s.apply()
 		if err := watch.Wait(ctx); err != nil {
 			return nil
 		}
@@ -70,7 +71,7 @@ func (s *Steering) exchange(ctx context.Context, v *state.View) {
 		})
 	}
 	work.Wait()
-	s.apply(v)
+	s.apply()
 }
 
 // keep forgets nodes that are no more.
