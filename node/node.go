@@ -22,6 +22,7 @@ import (
 	"loggia/internal/logbridge"
 	"loggia/node/config"
 	"loggia/node/credentials"
+	"loggia/node/debug"
 	"loggia/node/front"
 	"loggia/node/identity"
 	"loggia/node/joining"
@@ -80,7 +81,7 @@ func (n *Node) start(ctx context.Context) error {
 		return err
 	}
 	n.log = n.log.With("node", string(n.id.Node)[:8], "region", n.opts.Region)
-	for _, begin := range []func(context.Context) error{n.openPort, n.openLog, n.openGossip} {
+	for _, begin := range []func(context.Context) error{n.openDebug, n.openPort, n.openLog, n.openGossip} {
 		if err := begin(ctx); err != nil {
 			return err
 		}
@@ -125,6 +126,20 @@ func (n *Node) hosts() []string {
 		}
 	}
 	return out
+}
+
+// openDebug opens the door for profiles where the operator asked for one.
+func (n *Node) openDebug(ctx context.Context) error {
+	if n.opts.Debug.Listen == "" {
+		return nil
+	}
+	door, err := debug.Open(ctx, n.opts.Debug.Listen)
+	if err != nil {
+		return err
+	}
+	n.log.Warn("profiles of this process are open to whoever reaches this address", "address", n.opts.Debug.Listen)
+	n.life.after("debug", func(context.Context) error { return door.Close() })
+	return nil
 }
 
 func (n *Node) openPort(ctx context.Context) (err error) {

@@ -19,6 +19,7 @@ type cli struct {
 	address  []string
 	token    string
 	cacert   string
+	profile  string
 }
 
 func newRoot(out, errOut io.Writer) *cobra.Command {
@@ -45,6 +46,7 @@ Environment: LOGGIA_ADDRESS (https URLs, comma separated), LOGGIA_TOKEN, LOGGIA_
 	f.StringVarP(&c.format, "output", "o", env("LOGGIA_OUTPUT", "table"), "table, json or yaml (for pull: the file)")
 	f.StringSliceVar(&c.address, "address", split(os.Getenv("LOGGIA_ADDRESS")), "https URLs of nodes (LOGGIA_ADDRESS)")
 	f.StringVar(&c.token, "token", "", "access token (LOGGIA_TOKEN)")
+	f.StringVar(&c.profile, "profile", "", "directory for profiles of this command: CPU, heap, waiting")
 	f.StringVar(&c.cacert, "cacert", os.Getenv("LOGGIA_CACERT"), "file with the cluster's CA (LOGGIA_CACERT)")
 	root.AddCommand(
 		c.serverCommand(), c.devCommand(),
@@ -55,6 +57,7 @@ Environment: LOGGIA_ADDRESS (https URLs, comma separated), LOGGIA_TOKEN, LOGGIA_
 	)
 	wrapArgs(root)
 	c.complete(root)
+	c.profiled(root)
 	return root
 }
 

@@ -68,6 +68,7 @@ func Settings() []Setting {
 		{"api-url", "origin under which clients reach the cluster", text(func(o *Options) *string { return &o.API.URL })},
 		{"log-level", "debug, info, warn or error", text(func(o *Options) *string { return &o.Log.Level })},
 		{"log-format", "text or json", text(func(o *Options) *string { return &o.Log.Format })},
+		{"debug-listen", "unix:/PATH or loopback IP:PORT for profiles", text(func(o *Options) *string { return &o.Debug.Listen })},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"loggia/internal/outgoing"
+	"loggia/node/debug"
 )
 
 // Options is everything a region node is told from outside, fully resolved.
@@ -29,6 +30,12 @@ type Options struct {
 	API       API      `yaml:"api"`
 	Imports   Imports  `yaml:"imports"`
 	Log       Log      `yaml:"log"`
+	Debug     Debug    `yaml:"debug"`
+}
+
+// Debug says where profiles of the node can be had. By default nowhere.
+type Debug struct {
+	Listen string `yaml:"listen"` // unix:/PATH, or IP:PORT on loopback
 }
 
 // Imports says what the node fetches when a user names it by URL. By default nothing.
@@ -204,6 +211,11 @@ func (o *Options) Validate() error {
 	}
 	if u, err := url.Parse(o.API.URL); o.API.URL != "" && (err != nil || u.Scheme != "https" || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil) {
 		bad("api.url", "%q: must be an origin such as https://gallery.example.org", o.API.URL)
+	}
+	if o.Debug.Listen != "" {
+		if err := debug.Check(o.Debug.Listen); err != nil {
+			bad("debug.listen", "%v", err)
+		}
 	}
 	o.Imports.validate(bad)
 	names := map[string]bool{}
