@@ -61,15 +61,19 @@ func (d *differ) diff(ctx context.Context, level int, base int64, a, b *half) er
 	return nil
 }
 
-// children returns the nodes below h by slot. A tree lower than level lies in slot 0.
 func (d *differ) children(ctx context.Context, r Root, level int, base int64, h *half) (map[byte]*half, error) {
+	return readChildren(ctx, d.get, magicInner, r.Shape, level, base, h)
+}
+
+// readChildren returns the nodes below h by slot. A tree lower than level lies in slot 0.
+func readChildren(ctx context.Context, g Getter, magic string, shape func() Shape, level int, base int64, h *half) (map[byte]*half, error) {
 	if h == nil {
 		return nil, nil
 	}
 	if h.level < level {
 		return map[byte]*half{0: h}, nil
 	}
-	nodes, _, err := readInner(ctx, d.get, magicInner, level, SpanRef{Span: base, ID: h.id, Sums: h.sums}, r.Shape().Spans())
+	nodes, _, err := readInner(ctx, g, magic, level, SpanRef{Span: base, ID: h.id, Sums: h.sums}, shape().Spans())
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,6 @@ package replicate
 
 import (
 	"context"
-	"errors"
-	"io"
 
 	"loggia/transfer/chunk"
 	"loggia/transfer/idset"
@@ -31,38 +29,20 @@ func (r *run) survey(ctx context.Context, p *plan) error {
 		return err
 	}
 	r.begin(table.Stored)
-	base, err := r.base(ctx, get, root)
+	old, err := r.base(ctx, get, root)
 	if err != nil {
 		return err
 	}
 	planned := idset.New(r.o.TempDir, idsInMemory)
 	defer planned.Close()
 	s := &surveyor{r: r, get: get, root: root, plan: p, planned: planned}
-	it := manifest.TableLeaves(get, root, table)
-	var batch []pair
-	for {
-		leaf, table, err := it.NextRefs(ctx)
-		if errors.Is(err, io.EOF) {
-			return s.spans(ctx, batch)
-		}
-		if err != nil {
-			return err
-		}
-		same, err := base.holds(ctx, leaf, table)
-		if err != nil {
-			return err
-		}
-		if same {
-			r.there(table.Bytes)
-			continue
-		}
-		if batch = append(batch, pair{leaf, table}); len(batch) == aheadLeaves {
-			if err := s.spans(ctx, batch); err != nil {
-				return err
-			}
-			batch = batch[:0]
-		}
+	err = manifest.TableDiff(ctx, get, old, manifest.Pair{Root: root, Table: table},
+		func(leaf, table manifest.SpanRef) error { return s.add(ctx, pair{leaf, table}) },
+		func(same manifest.Sums) { r.there(same.Bytes) })
+	if err != nil {
+		return err
 	}
+	return s.spans(ctx)
 }
 
 func open(ctx context.Context, get manifest.Getter, d Identity) (manifest.Root, manifest.Table, error) {
@@ -81,9 +61,21 @@ type surveyor struct {
 	root    manifest.Root
 	plan    *plan
 	planned *idset.Set
+	batch   []pair
 }
 
-func (s *surveyor) spans(ctx context.Context, batch []pair) error {
+// add takes a span, and looks at it when there are enough of them.
+func (s *surveyor) add(ctx context.Context, p pair) error {
+	if s.batch = append(s.batch, p); len(s.batch) < aheadLeaves {
+		return nil
+	}
+	return s.spans(ctx)
+}
+
+// spans looks at the spans gathered.
+func (s *surveyor) spans(ctx context.Context) error {
+	batch := s.batch
+	s.batch = s.batch[:0]
 	ids := make([]chunk.ID, 0, 2*len(batch))
 	for _, b := range batch {
 		ids = append(ids, b.leaf.ID, b.table.ID)
@@ -151,43 +143,14 @@ func (s *surveyor) missing(id chunk.ID) (bool, error) {
 	return true, s.planned.Add(id, 0)
 }
 
-// base walks a disk that is whole in the target beside the one that is copied.
-type base struct {
-	it   *manifest.TableIterator
-	next pair
-	end  bool
-}
-
 // base opens Options.Base; a disk cut differently is of no use.
-func (r *run) base(ctx context.Context, get manifest.Getter, like manifest.Root) (*base, error) {
+func (r *run) base(ctx context.Context, get manifest.Getter, like manifest.Root) (manifest.Pair, error) {
 	if r.o.Base.Root.IsZero() {
-		return &base{end: true}, nil
+		return manifest.Pair{}, nil
 	}
 	root, table, err := open(ctx, get, r.o.Base)
-	if err != nil {
-		return nil, err
+	if err != nil || root.Params != like.Params {
+		return manifest.Pair{}, err
 	}
-	if root.Params != like.Params {
-		return &base{end: true}, nil
-	}
-	b := &base{it: manifest.TableLeaves(get, root, table)}
-	return b, b.advance(ctx)
-}
-
-func (b *base) advance(ctx context.Context) (err error) {
-	b.next.leaf, b.next.table, err = b.it.NextRefs(ctx)
-	if errors.Is(err, io.EOF) {
-		b.end, err = true, nil
-	}
-	return err
-}
-
-// holds says whether the base has the very same leaves at the same span. Spans come in order.
-func (b *base) holds(ctx context.Context, leaf, table manifest.SpanRef) (bool, error) {
-	for !b.end && b.next.leaf.Span < leaf.Span {
-		if err := b.advance(ctx); err != nil {
-			return false, err
-		}
-	}
-	return !b.end && b.next.leaf == leaf && b.next.table == table, nil
+	return manifest.Pair{Root: root, Table: table}, nil
 }
