@@ -58,6 +58,9 @@ func Wrap(next blobstore.Store, o Options) *Store {
 		policies.Observe = both(policies.Observe, o.Metrics.Retries(o.Name))
 	}
 	if o.Limiter != nil {
+		if o.Metrics != nil {
+			o.Metrics.Window(o.Name, o.Limiter.Windows)
+		}
 		next = limit.NewStore(next, o.Limiter)
 	}
 	space := reserve.New(next, o.Reserve)

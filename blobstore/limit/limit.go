@@ -11,7 +11,7 @@ import (
 
 // Options bound a Limiter.
 type Options struct {
-	Requests int   // in flight at once; 0 means 64, which fills any link with packs
+	Requests int   // the most in flight at once of reads, and as many of writes; 0 means 64, which fills any link with packs
 	Upload   int64 // bytes per second; 0 means unlimited
 	Download int64 // bytes per second; 0 means unlimited
 }
@@ -27,10 +27,11 @@ func (o Options) Validate() error {
 // defaultRequests at 8 MiB each is half a GiB on its way: far beyond any delay times bandwidth.
 const defaultRequests = 64
 
-// Limiter is shared by the stores that must stay within its bounds together. It is safe for use
-// by many goroutines.
+// Limiter is shared by the stores that must stay within its bounds together. How many requests are in flight follows the
+// store's answers, between 2 and Options.Requests. Reads and writes have a window each: whoever holds a body open may wait
+// for a write, and no write waits for a read. It is safe for use by many goroutines.
 type Limiter struct {
-	slots            chan struct{}
+	reads, writes    *window
 	upload, download bucket
 }
 
@@ -39,7 +40,7 @@ func New(o Options) *Limiter {
 	if o.Requests == 0 {
 		o.Requests = defaultRequests
 	}
-	l := &Limiter{slots: make(chan struct{}, o.Requests)}
+	l := &Limiter{reads: newWindow(o.Requests), writes: newWindow(o.Requests)}
 	l.upload.lim, l.download.lim = rate.NewLimiter(rate.Inf, burst), rate.NewLimiter(rate.Inf, burst)
 	l.SetRates(o.Upload, o.Download)
 	return l
@@ -58,22 +59,18 @@ func (l *Limiter) Rates() (upload, download int64) {
 }
 
 // InFlight says how many requests are under way.
-func (l *Limiter) InFlight() int { return len(l.slots) }
-
-// acquire takes a slot, or fails with the context's error. release gives it back.
-func (l *Limiter) acquire(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	select {
-	case l.slots <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+func (l *Limiter) InFlight() int {
+	r, _ := l.reads.state()
+	w, _ := l.writes.state()
+	return r + w
 }
 
-func (l *Limiter) release() { <-l.slots }
+// Windows says how many reads and writes may be in flight now.
+func (l *Limiter) Windows() (reads, writes int) {
+	_, reads = l.reads.state()
+	_, writes = l.writes.state()
+	return reads, writes
+}
 
 // burst is what may pass at once, in bytes, and the grain of waiting: at 64 KiB/s one second.
 const burst = 64 << 10
@@ -92,6 +89,9 @@ func (b *bucket) set(bytesPerSecond int64) {
 	}
 	b.lim.SetLimit(rate.Limit(bytesPerSecond))
 }
+
+// limited says whether there is a rate at all.
+func (b *bucket) limited() bool { return b.rate.Load() != 0 }
 
 // wait lets n bytes pass. Where the wait would outlast the context's deadline it fails at once,
 // with that deadline's error.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"sync"
 
 	"loggia/blobstore"
 )
@@ -22,13 +21,18 @@ func NewStore(next blobstore.Store, l *Limiter) *Store { return &Store{next: nex
 // Unwrap returns the store below.
 func (s *Store) Unwrap() blobstore.Store { return s.next }
 
-// within calls while holding a slot.
-func (s *Store) within(ctx context.Context, op, key string, call func() error) error {
-	if err := s.l.acquire(ctx); err != nil {
+// within calls while holding a slot of a window.
+func within(ctx context.Context, w *window, op, key string, call func() error) error {
+	slot, err := w.acquire(ctx)
+	if err != nil {
 		return fmt.Errorf("%s %s: %w", op, key, err)
 	}
-	defer s.l.release()
-	return call()
+	defer slot.release()
+	err = call()
+	if err != nil { // what asks for no bytes tells nothing of the time that others take
+		slot.answered(0, err)
+	}
+	return err
 }
 
 // Put implements blobstore.Store. The bytes are waited for before they are sent, without a slot:
@@ -40,20 +44,29 @@ func (s *Store) Put(ctx context.Context, key string, data []byte) error {
 	if err := s.l.upload.wait(ctx, len(data)); err != nil {
 		return fmt.Errorf("put %s: %w", key, err)
 	}
-	return s.within(ctx, "put", key, func() error { return s.next.Put(ctx, key, data) })
+	slot, err := s.l.writes.acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("put %s: %w", key, err)
+	}
+	defer slot.release()
+	err = s.next.Put(ctx, key, data)
+	slot.answered(len(data), err)
+	return err
 }
 
 // Get implements blobstore.Store.
 func (s *Store) Get(ctx context.Context, key string, off, n int64) (io.ReadCloser, error) {
-	if err := s.l.acquire(ctx); err != nil {
+	slot, err := s.l.reads.acquire(ctx)
+	if err != nil {
 		return nil, fmt.Errorf("get %s: %w", key, err)
 	}
 	body, err := s.next.Get(ctx, key, off, n)
+	slot.answered(0, err) // the body comes as fast as the caller reads it: that tells nothing of the store
 	if err != nil {
-		s.l.release()
+		slot.release()
 		return nil, err
 	}
-	return &reader{ctx: ctx, l: s.l, key: key, body: body, release: sync.OnceFunc(s.l.release)}, nil
+	return &reader{ctx: ctx, l: s.l, key: key, body: body, release: slot.release}, nil
 }
 
 type reader struct {
@@ -65,6 +78,13 @@ type reader struct {
 }
 
 func (r *reader) Read(p []byte) (int, error) {
+	if !r.l.download.limited() {
+		n, err := r.body.Read(p)
+		if err != nil {
+			r.release()
+		}
+		return n, err
+	}
 	n, err := r.body.Read(p[:min(len(p), burst)])
 	if err != nil {
 		r.release()
@@ -84,7 +104,7 @@ func (r *reader) Close() error {
 
 // Stat implements blobstore.Store.
 func (s *Store) Stat(ctx context.Context, key string) (info blobstore.Info, err error) {
-	err = s.within(ctx, "stat", key, func() error {
+	err = within(ctx, s.l.reads, "stat", key, func() error {
 		info, err = s.next.Stat(ctx, key)
 		return err
 	})
@@ -98,12 +118,12 @@ func (s *Store) List(ctx context.Context, prefix, after string, fn func(blobstor
 
 // Delete implements blobstore.Store.
 func (s *Store) Delete(ctx context.Context, key string) error {
-	return s.within(ctx, "delete", key, func() error { return s.next.Delete(ctx, key) })
+	return within(ctx, s.l.writes, "delete", key, func() error { return s.next.Delete(ctx, key) })
 }
 
 // Copy implements blobstore.Copier. Its bytes stay inside the store and are not counted.
 func (s *Store) Copy(ctx context.Context, from, to string) error {
-	return s.within(ctx, "copy", to, func() error { return blobstore.Copy(ctx, s.next, from, to) })
+	return within(ctx, s.l.writes, "copy", to, func() error { return blobstore.Copy(ctx, s.next, from, to) })
 }
 
 // Capacity implements blobstore.Store. It needs no slot, so that a busy store can be watched.

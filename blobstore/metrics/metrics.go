@@ -16,6 +16,7 @@ type Metrics struct {
 	seconds  *prometheus.HistogramVec
 	inFlight *prometheus.GaugeVec
 	retries  *prometheus.CounterVec
+	windows  *windows
 }
 
 // New registers the collectors.
@@ -42,9 +43,10 @@ func New(r prometheus.Registerer) (*Metrics, error) {
 			Name: "loggia_store_retries_total",
 			Help: "Requests to object stores that failed and are repeated, by kind of failure.",
 		}, []string{"store", "op", "kind"}),
+		windows: newWindows(),
 	}
 	var errs []error
-	for _, c := range []prometheus.Collector{m.requests, m.bytes, m.seconds, m.inFlight, m.retries} {
+	for _, c := range []prometheus.Collector{m.requests, m.bytes, m.seconds, m.inFlight, m.retries, m.windows} {
 		errs = append(errs, r.Register(c))
 	}
 	return m, errors.Join(errs...)

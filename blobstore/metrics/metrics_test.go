@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -78,6 +79,21 @@ func TestCounts(t *testing.T) {
 		if got := testutil.ToFloat64(c.got); got != c.want {
 			t.Errorf("%s: got %v, want %v", c.what, got, c.want)
 		}
+	}
+}
+
+func TestWindowOfAStoreThatWasOpenedAgain(t *testing.T) {
+	m := newMetrics(t)
+	for n := range 2 {
+		m.Window("a", func() (int, int) { return 8 + n, 16 })
+	}
+	want := `# HELP loggia_store_window_requests Requests that an object store may have in flight now, as its answers allow.
+# TYPE loggia_store_window_requests gauge
+loggia_store_window_requests{kind="read",store="a"} 9
+loggia_store_window_requests{kind="write",store="a"} 16
+`
+	if err := testutil.CollectAndCompare(m.windows, strings.NewReader(want)); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"loggia/blobstore"
 	"loggia/blobstore/compose"
+	"loggia/blobstore/limit"
 	"loggia/blobstore/metrics"
 	"loggia/blobstore/probe"
 	"loggia/blobstore/reserve"
@@ -155,7 +156,7 @@ func (k *Keeper) open(ctx context.Context, c config.Store) (*store, error) {
 		return nil, err
 	}
 	s := &store{id: id, changed: make(chan struct{}, 1)}
-	s.store = compose.Wrap(bare, compose.Options{Name: c.Name, Metrics: k.o.Metrics, Reserve: reserve.Options{
+	s.store = compose.Wrap(bare, compose.Options{Name: c.Name, Metrics: k.o.Metrics, Limiter: limit.New(limit.Options{}), Reserve: reserve.Options{
 		Floor: int64(c.Reserve), Now: k.o.Now, Changed: func(reserve.State) { s.poke() }}})
 	s.store.Space.Check(ctx)
 	return s, k.register(ctx, c, s, found)
