@@ -115,17 +115,19 @@ func class(n int) int {
 	return (n + step - 1) &^ (step - 1)
 }
 
-// take makes room for a buffer of class c and counts it as lent. p.mu is held, and
+// take makes room for a buffer of class c or somewhat above and counts it as lent. p.mu is held, and
 // lent + c <= budget.
 func (p *Pool) take(c int) []byte {
-	p.lent += int64(c)
-	if idle := p.free[c]; len(idle) > 0 {
+	if fit := p.fitting(c); fit > 0 {
+		idle := p.free[fit]
 		b := idle[len(idle)-1]
 		idle[len(idle)-1] = nil
-		p.free[c] = idle[:len(idle)-1]
-		p.idle -= int64(c)
+		p.free[fit] = idle[:len(idle)-1]
+		p.idle -= int64(fit)
+		p.lent += int64(fit)
 		return b
 	}
+	p.lent += int64(c)
 	for other, idle := range p.free {
 		if p.lent+p.idle <= p.budget {
 			break
@@ -136,6 +138,18 @@ func (p *Pool) take(c int) []byte {
 		p.idle -= int64(drop) * int64(other)
 	}
 	return make([]byte, c)
+}
+
+// fitting is the smallest class with an idle buffer that serves a request of class c, or 0. One of up to twice the length is
+// lent rather than thrown away for a new one, which the kernel would have to find and clear.
+func (p *Pool) fitting(c int) int {
+	best := 0
+	for other, idle := range p.free {
+		if len(idle) > 0 && other >= c && other <= 2*c && p.lent+int64(other) <= p.budget && (best == 0 || other < best) {
+			best = other
+		}
+	}
+	return best
 }
 
 // put takes a buffer back. p.mu is held.

@@ -178,3 +178,29 @@ func BenchmarkGetRelease(b *testing.B) {
 		buf.Release()
 	}
 }
+
+// Requests of changing lengths do not make and drop a buffer each.
+func TestLongerIdleBufferServes(t *testing.T) {
+	p := New(8 << 20)
+	long := get(t, p, 6<<20)
+	first := &long.Bytes()[0]
+	long.Release()
+	short := get(t, p, 5<<20)
+	if &short.Bytes()[0] != first {
+		t.Error("the idle buffer was thrown away for a shorter one")
+	}
+	if n := p.Lent(); n != 6<<20 {
+		t.Errorf("%d bytes are lent, want the whole buffer", n)
+	}
+	tiny := get(t, p, 4<<10) // not for what needs far less
+	short.Release()
+	less := get(t, p, 64<<10)
+	if &less.Bytes()[0] == first {
+		t.Error("6 MiB are lent for 64 KiB")
+	}
+	less.Release()
+	tiny.Release()
+	if n := p.Lent(); n != 0 {
+		t.Errorf("%d bytes lent at the end", n)
+	}
+}
