@@ -348,3 +348,28 @@ func BenchmarkLookup(b *testing.B) {
 		s.Lookup(idOf(i % (1 << 15)))
 	}
 }
+
+// BenchmarkLookupAll looks up what a request asks for: the chunks of some frames that lie together.
+func BenchmarkLookupAll(b *testing.B) {
+	var p listed
+	p.p = Pack{Kind: pack.Data, Epoch: 1, ID: idOf(1), Size: 8 << 20}
+	p.dir = &pack.Directory{Kind: pack.Data}
+	var ids []chunk.ID
+	for f := range 16 {
+		fr := pack.Frame{ID: idOf(uint64(f)), Offset: int64(f) * 200_000, Stored: 200_000, Plain: 20 * 20_000}
+		for c := range 20 {
+			id := idOf(uint64(1000*f + c))
+			fr.Chunks = append(fr.Chunks, chunk.Ref{ID: id, Length: 20_000})
+			ids = append(ids, id)
+		}
+		p.dir.Frames = append(p.dir.Frames, fr)
+	}
+	set := NewSet(write(b, 0, p)[0])
+	b.ReportAllocs()
+	for b.Loop() {
+		n := 0
+		if err := set.LookupAll(ids, func(int, Location) error { n++; return nil }); err != nil || n != len(ids) {
+			b.Fatal(n, err)
+		}
+	}
+}

@@ -20,7 +20,21 @@ type Segment struct {
 	close  func() error
 	head   header
 	fanout []uint32
-	chunks sync.Pool // *[]byte, for the chunk records of one frame
+	rooms  sync.Pool // *room
+}
+
+// room is what a lookup reads into: the reader is an interface, so that it would be made anew each time.
+type room struct {
+	page   [64 * lookupSize]byte
+	record [max(frameSize, packSize)]byte
+	chunks []byte // records of one frame
+}
+
+func (s *Segment) room() *room {
+	if r, ok := s.rooms.Get().(*room); ok {
+		return r
+	}
+	return new(room)
 }
 
 // Open reads header and fan-out of a segment of size bytes and checks that they fit each other. It
@@ -108,10 +122,11 @@ func (s *Segment) Counts() (packs, frames, chunks int) {
 func (s *Segment) Lookup(id chunk.ID) (Location, bool, error) {
 	b := bucket(id, s.head.bits())
 	tag := tagOf(id)
-	var page [64 * lookupSize]byte
+	r := s.room()
+	defer s.rooms.Put(r)
 	for at, end := s.fanout[b], s.fanout[b+1]; at < end; {
-		n := min(end-at, uint32(len(page)/lookupSize))
-		entries := page[:n*lookupSize]
+		n := min(end-at, uint32(len(r.page)/lookupSize))
+		entries := r.page[:n*lookupSize]
 		if err := readAt(s.r, entries, s.head.lookAt()+int64(at)*lookupSize); err != nil {
 			return Location{}, false, err
 		}
@@ -119,7 +134,7 @@ func (s *Segment) Lookup(id chunk.ID) (Location, bool, error) {
 			if binary.LittleEndian.Uint32(entries) != tag {
 				continue
 			}
-			loc, ok, err := s.locate(id, binary.LittleEndian.Uint32(entries[4:]))
+			loc, ok, err := s.locate(r, id, binary.LittleEndian.Uint32(entries[4:]))
 			if ok || err != nil {
 				return loc, ok, err
 			}
@@ -130,16 +145,16 @@ func (s *Segment) Lookup(id chunk.ID) (Location, bool, error) {
 }
 
 // locate looks for a chunk in one frame.
-func (s *Segment) locate(id chunk.ID, frame uint32) (Location, bool, error) {
-	f, err := s.frame(frame)
+func (s *Segment) locate(r *room, id chunk.ID, frame uint32) (Location, bool, error) {
+	f, err := s.frame(r, frame)
 	if err != nil {
 		return Location{}, false, err
 	}
-	offset, length, ok, err := s.findIn(f, id)
+	offset, length, ok, err := s.findIn(r, f, id)
 	if err != nil || !ok {
 		return Location{}, false, err
 	}
-	p, err := s.pack(f.pack)
+	p, err := s.pack(r, f.pack)
 	if err != nil {
 		return Location{}, false, err
 	}
@@ -151,19 +166,10 @@ func (s *Segment) locate(id chunk.ID, frame uint32) (Location, bool, error) {
 		PlainOffset: offset, Length: length, source: s, frame: frame}, true, nil
 }
 
-// findIn looks for a chunk among a frame's, without memory that outlives the call.
-func (s *Segment) findIn(f frameRecord, id chunk.ID) (offset, length uint32, ok bool, err error) {
-	b, _ := s.chunks.Get().(*[]byte)
-	if b == nil {
-		b = new([]byte)
-	}
-	defer s.chunks.Put(b)
-	n := int(f.chunks) * chunkSize
-	if cap(*b) < n {
-		*b = make([]byte, n)
-	}
-	records := (*b)[:n]
-	if err := readAt(s.r, records, s.head.chunkAt()+int64(f.first)*chunkSize); err != nil {
+// findIn looks for a chunk among a frame's.
+func (s *Segment) findIn(r *room, f frameRecord, id chunk.ID) (offset, length uint32, ok bool, err error) {
+	records, err := s.records(r, f)
+	if err != nil {
 		return 0, 0, false, err
 	}
 	for ; len(records) > 0; records = records[chunkSize:] {
@@ -176,37 +182,49 @@ func (s *Segment) findIn(f frameRecord, id chunk.ID) (offset, length uint32, ok 
 	return 0, 0, false, nil
 }
 
-func (s *Segment) pack(n uint32) (packRecord, error) {
-	var b [packSize]byte
-	if err := readAt(s.r, b[:], s.head.packAt()+int64(n)*packSize); err != nil {
-		return packRecord{}, err
+// records reads the chunk records of a frame; they are valid until r is used again.
+func (s *Segment) records(r *room, f frameRecord) ([]byte, error) {
+	n := int(f.chunks) * chunkSize
+	if cap(r.chunks) < n {
+		r.chunks = make([]byte, n)
 	}
-	return decodePack(b[:])
+	b := r.chunks[:n]
+	return b, readAt(s.r, b, s.head.chunkAt()+int64(f.first)*chunkSize)
 }
 
-func (s *Segment) frame(n uint32) (frameRecord, error) {
+func (s *Segment) pack(r *room, n uint32) (packRecord, error) {
+	b := r.record[:packSize]
+	if err := readAt(s.r, b, s.head.packAt()+int64(n)*packSize); err != nil {
+		return packRecord{}, err
+	}
+	return decodePack(b)
+}
+
+func (s *Segment) frame(r *room, n uint32) (frameRecord, error) {
 	if n >= s.head.frames {
 		return frameRecord{}, damaged("frame %d of %d", n, s.head.frames)
 	}
-	var b [frameSize]byte
-	if err := readAt(s.r, b[:], s.head.frameAt()+int64(n)*frameSize); err != nil {
+	b := r.record[:frameSize]
+	if err := readAt(s.r, b, s.head.frameAt()+int64(n)*frameSize); err != nil {
 		return frameRecord{}, err
 	}
-	f := decodeFrame(b[:])
+	f := decodeFrame(b)
 	return f, f.check(s.head)
 }
 
 func (s *Segment) frameChunks(n uint32) ([]chunk.Ref, error) {
-	f, err := s.frame(n)
+	r := s.room()
+	defer s.rooms.Put(r)
+	f, err := s.frame(r, n)
 	if err != nil {
 		return nil, err
 	}
-	return s.refs(f)
+	return s.refs(r, f)
 }
 
-func (s *Segment) refs(f frameRecord) ([]chunk.Ref, error) {
-	b := make([]byte, int(f.chunks)*chunkSize)
-	if err := readAt(s.r, b, s.head.chunkAt()+int64(f.first)*chunkSize); err != nil {
+func (s *Segment) refs(r *room, f frameRecord) ([]chunk.Ref, error) {
+	b, err := s.records(r, f)
+	if err != nil {
 		return nil, err
 	}
 	refs := make([]chunk.Ref, f.chunks)
@@ -219,12 +237,14 @@ func (s *Segment) refs(f frameRecord) ([]chunk.Ref, error) {
 // Packs calls fn for every pack with its directory, in the segment's order. The directory is as
 // the segment has it; its pack's id is not checked against it.
 func (s *Segment) Packs(fn func(Pack, *pack.Directory) error) error {
+	r := s.room()
+	defer s.rooms.Put(r)
 	for n := range s.head.packs {
-		p, err := s.pack(n)
+		p, err := s.pack(r, n)
 		if err != nil {
 			return err
 		}
-		dir, err := s.directory(n, p)
+		dir, err := s.directory(r, n, p)
 		if err != nil {
 			return err
 		}
@@ -235,21 +255,21 @@ func (s *Segment) Packs(fn func(Pack, *pack.Directory) error) error {
 	return nil
 }
 
-func (s *Segment) directory(n uint32, p packRecord) (*pack.Directory, error) {
+func (s *Segment) directory(r *room, n uint32, p packRecord) (*pack.Directory, error) {
 	if p.frames == 0 || p.frames > pack.MaxFrames || uint64(p.first)+uint64(p.frames) > uint64(s.head.frames) {
 		return nil, damaged("pack %s has %d frames from %d", p.ID.Short(), p.frames, p.first)
 	}
 	dir := &pack.Directory{Kind: p.Kind}
 	chunks := 0
 	for i := p.first; i < p.first+p.frames; i++ {
-		f, err := s.frame(i)
+		f, err := s.frame(r, i)
 		if err != nil {
 			return nil, err
 		}
 		if chunks += int(f.chunks); f.pack != n || chunks > pack.MaxChunks {
 			return nil, damaged("frame %d of pack %s", i, p.ID.Short())
 		}
-		refs, err := s.refs(f)
+		refs, err := s.refs(r, f)
 		if err != nil {
 			return nil, err
 		}

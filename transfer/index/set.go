@@ -32,8 +32,10 @@ func (s *Set) Lookup(id chunk.ID) (Location, bool, error) {
 }
 
 // LookupAll calls found for every one of ids that the set has, with its place in ids; the order is
-// the indexes', so that neighbours on disk are read together. The rest is absent.
+// the indexes', so that neighbours on disk are read together. The rest is absent. A frame that holds one of ids is looked
+// through for the others: chunks that lie together cost one lookup.
 func (s *Set) LookupAll(ids []chunk.ID, found func(i int, loc Location) error) error {
+	a := newAsked(ids)
 	left := make([]int, len(ids))
 	for i := range left {
 		left[i] = i
@@ -42,19 +44,60 @@ func (s *Set) LookupAll(ids []chunk.ID, found func(i int, loc Location) error) e
 	for _, x := range s.newest {
 		absent := left[:0]
 		for _, i := range left {
+			if a.done[i] {
+				continue
+			}
 			loc, ok, err := x.Lookup(ids[i])
+			if err == nil && ok {
+				err = a.together(loc, found)
+			}
 			if err != nil {
 				return err
 			}
 			if !ok {
 				absent = append(absent, i)
-				continue
 			}
+		}
+		left = absent
+	}
+	return nil
+}
+
+// asked is what a LookupAll still looks for.
+type asked struct {
+	places map[chunk.ID]int // the last place of an id
+	before []int            // the place before each of the same id, or -1
+	done   []bool
+}
+
+func newAsked(ids []chunk.ID) *asked {
+	a := &asked{places: make(map[chunk.ID]int, len(ids)), before: make([]int, len(ids)), done: make([]bool, len(ids))}
+	for i, id := range ids {
+		a.before[i] = -1
+		if j, twice := a.places[id]; twice {
+			a.before[i] = j
+		}
+		a.places[id] = i
+	}
+	return a
+}
+
+// together calls found for all that is still asked for and lies in the frame of loc.
+func (a *asked) together(loc Location, found func(i int, loc Location) error) error {
+	refs, err := loc.Chunks()
+	if err != nil {
+		return err
+	}
+	loc.PlainOffset = 0
+	for _, ref := range refs {
+		i, ok := a.places[ref.ID]
+		for loc.Length = ref.Length; ok && i >= 0 && !a.done[i]; i = a.before[i] {
+			a.done[i] = true
 			if err := found(i, loc); err != nil {
 				return err
 			}
 		}
-		left = absent
+		loc.PlainOffset += ref.Length
 	}
 	return nil
 }
