@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"loggia/gallery"
@@ -21,6 +22,8 @@ import (
 type Disk struct {
 	c    *Client
 	path string
+
+	buffers sync.Pool // *[]byte of usualRecord bytes, one for each request under way
 }
 
 // Disk returns a disk of a version; lun is -1 for the OS disk.
@@ -29,7 +32,7 @@ func (c *Client) Disk(g, i, v string, lun int) *Disk {
 	if lun >= 0 {
 		name = fmt.Sprint(lun)
 	}
-	return &Disk{c, versionPath(g, i, v, "disks", name)}
+	return &Disk{c: c, path: versionPath(g, i, v, "disks", name)}
 }
 
 // tries bounds how often one request is sent, with the pause between: two minutes in all.
@@ -152,7 +155,13 @@ func (d *Disk) fetch(ctx context.Context, body []byte, fn func(stored []byte, re
 		return err
 	}
 	defer resp.Body.Close()
-	in := wire.NewReader(resp.Body, make([]byte, frameBuffer))
+	buf, _ := d.buffers.Get().(*[]byte)
+	if buf == nil {
+		buf = new(make([]byte, usualRecord))
+	}
+	defer d.buffers.Put(buf)
+	in := wire.NewReader(resp.Body, *buf)
+	in.Grow = func(n int) ([]byte, error) { return make([]byte, n), nil } // n is at most wire.MaxRecord
 	for {
 		rec, err := in.Next()
 		if errors.Is(err, io.EOF) {
@@ -177,5 +186,5 @@ func (d *Disk) fetch(ctx context.Context, body []byte, fn func(stored []byte, re
 	}
 }
 
-// frameBuffer holds every frame that a publisher makes, and grown ones up to the limit of a record.
-const frameBuffer = wire.MaxRecord
+// usualRecord holds the frames that publishers make; a longer one gets memory of its own.
+const usualRecord = 1 << 20

@@ -17,8 +17,8 @@ type fetcher struct {
 	*puller
 	job   *job
 	left  map[chunk.ID]bool
-	waste int64 // stored bytes since something wanted came
-	plain []byte
+	waste int64  // stored bytes since something wanted came
+	plain []byte // room for the next one
 	runs  []run
 }
 
@@ -30,7 +30,7 @@ type run struct {
 
 // fetchJobs fetches what is missing until there is nothing more.
 func (p *puller) fetchJobs(ctx context.Context, jobs <-chan *job) error {
-	f := &fetcher{puller: p}
+	f := &fetcher{puller: p, plain: make([]byte, 0, frame.DefaultTarget)}
 	for job := range jobs {
 		if err := f.fetch(ctx, job); err != nil {
 			return fmt.Errorf("fetch chunks of span %d: %w", job.want[0].Span, err)
@@ -75,7 +75,10 @@ func (f *fetcher) place(stored []byte, refs []chunk.Ref) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrVerification, err)
 	}
-	f.plain, f.runs = b, f.runs[:0] // plain has grown to what it needs, at most frame.MaxPlain
+	if cap(b) > cap(f.plain) {
+		f.plain = b // it has grown to what it needs, at most frame.MaxPlain
+	}
+	f.runs = f.runs[:0]
 	lo := 0
 	var came []chunk.ID
 	for _, ref := range refs {
@@ -95,7 +98,7 @@ func (f *fetcher) place(stored []byte, refs []chunk.Ref) error {
 		}
 		lo = hi
 	}
-	return f.write(came)
+	return f.write(b, came)
 }
 
 // plan adds a run to those that will be written, or to its neighbour.
@@ -109,10 +112,10 @@ func (f *fetcher) plan(r run) {
 	f.runs = append(f.runs, r)
 }
 
-// write writes the runs, which hold the chunks that came, all verified.
-func (f *fetcher) write(came []chunk.ID) error {
+// write writes the runs of plain, which hold the chunks that came, all verified.
+func (f *fetcher) write(plain []byte, came []chunk.ID) error {
 	for _, r := range f.runs {
-		if err := f.out.write(f.plain[r.lo:r.hi], r.at); err != nil {
+		if err := f.out.write(plain[r.lo:r.hi], r.at); err != nil {
 			return err
 		}
 		f.fetched.Add(int64(r.hi - r.lo))
