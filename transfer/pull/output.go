@@ -21,8 +21,13 @@ type output struct {
 	used    bool // there were bytes in it before, right ones or wrong ones
 	mode    fs.FileMode
 
-	turn sync.Mutex // held while writing
+	turn  sync.Mutex // held while writing
+	dirty int64      // bytes written since writeback was begun; guarded by turn
 }
+
+// writeback is how many bytes are written before the kernel is told to begin with them. Left to itself it keeps them until
+// the Sync at the end, and the disk rests as long as the processors work.
+const writeback = 32 << 20
 
 // openOutput opens what to write. The unfinished file's name is made of the root, so that an earlier
 // pull of the same content is found again.
@@ -86,9 +91,18 @@ func openDevice(name string, size int64) (*output, error) {
 // spin: here they leave the processor.
 func (o *output) write(b []byte, at int64) error {
 	o.turn.Lock()
-	defer o.turn.Unlock()
-	if _, err := o.file.WriteAt(b, at); err != nil {
+	_, err := o.file.WriteAt(b, at)
+	o.dirty += int64(len(b))
+	begin := o.dirty >= writeback
+	if begin {
+		o.dirty = 0
+	}
+	o.turn.Unlock()
+	if err != nil {
 		return fmt.Errorf("output: %w", err)
+	}
+	if begin {
+		startWriteback(o.file)
 	}
 	return nil
 }
