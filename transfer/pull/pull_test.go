@@ -349,7 +349,7 @@ func TestWriteFails(t *testing.T) {
 func TestOverwritingInPlace(t *testing.T) {
 	g := newRig(t, 16<<20)
 	b := bytes.Repeat([]byte{0xaa}, len(g.disk)+4096)
-	copy(b[1<<20:5<<20], g.disk[1<<20:5<<20])
+	copy(b, g.disk[:5<<20]) // the begin of a disk is never a hole
 	if err := os.WriteFile(g.out, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
