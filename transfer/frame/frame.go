@@ -49,23 +49,50 @@ func Encode(dst, plain []byte, enc Compressor) (stored []byte, h Header, err err
 // plain length that the header declares, at most MaxPlain, and by nothing else. It checks no
 // digest: the frame's id and its chunks are the caller's to check. On an error the result is nil.
 func Decode(dst, stored []byte, dec Decompressor) ([]byte, error) {
-	h, err := ParseHeader(stored)
+	h, body, err := open(stored)
 	if err != nil {
 		return nil, err
 	}
-	if int64(h.Stored) != int64(len(stored)) {
-		return nil, fmt.Errorf("%w: header says %d bytes, there are %d", ErrCorrupt, h.Stored, len(stored))
-	}
-	if len(h.Transforms) != 1 || h.Transforms[0] > Zstd {
-		return nil, fmt.Errorf("%w: %v", ErrTransform, h.Transforms)
-	}
-	body := stored[h.Size():]
 	if h.Transforms[0] == Plain {
-		if len(body) != int(h.Plain) {
-			return nil, fmt.Errorf("%w: payload of %d bytes, want %d", ErrCorrupt, len(body), h.Plain)
-		}
 		return append(dst, body...), nil
 	}
+	return unpack(dst, h, body, dec)
+}
+
+// Open is Decode for who only looks: the plain bytes lie in room, or are those of stored itself where the frame keeps them as
+// they are.
+func Open(room, stored []byte, dec Decompressor) ([]byte, error) {
+	h, body, err := open(stored)
+	if err != nil {
+		return nil, err
+	}
+	if h.Transforms[0] == Plain {
+		return body[:len(body):len(body)], nil
+	}
+	return unpack(room[:0], h, body, dec)
+}
+
+// open checks all of a frame but its packed payload, which it returns.
+func open(stored []byte) (Header, []byte, error) {
+	h, err := ParseHeader(stored)
+	if err != nil {
+		return h, nil, err
+	}
+	if int64(h.Stored) != int64(len(stored)) {
+		return h, nil, fmt.Errorf("%w: header says %d bytes, there are %d", ErrCorrupt, h.Stored, len(stored))
+	}
+	if len(h.Transforms) != 1 || h.Transforms[0] > Zstd {
+		return h, nil, fmt.Errorf("%w: %v", ErrTransform, h.Transforms)
+	}
+	body := stored[h.Size():]
+	if h.Transforms[0] == Plain && len(body) != int(h.Plain) {
+		return h, nil, fmt.Errorf("%w: payload of %d bytes, want %d", ErrCorrupt, len(body), h.Plain)
+	}
+	return h, body, nil
+}
+
+// unpack appends what a packed payload holds to dst.
+func unpack(dst []byte, h Header, body []byte, dec Decompressor) ([]byte, error) {
 	start := len(dst)
 	dst = slices.Grow(dst, int(h.Plain))
 	end := start + int(h.Plain)

@@ -99,6 +99,14 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil || !bytes.Equal(got[2:], plain) || &got[0] != &dst[0] {
 			t.Errorf("%d bytes: came back as %d bytes, %v", len(plain), len(got), err)
 		}
+		room := make([]byte, len(plain))
+		got, err = Open(room, stored, d)
+		if err != nil || !bytes.Equal(got, plain) || cap(got) != len(got) {
+			t.Errorf("%d bytes: opened as %d bytes, %v", len(plain), len(got), err)
+		}
+		if kept := h.Transforms[0] == Plain; kept != (&got[0] == &stored[h.Size()]) || kept == (&got[0] == &room[0]) {
+			t.Errorf("%d bytes, %v: they lie elsewhere than they should", len(plain), h.Transforms)
+		}
 	}
 	for _, n := range []int{0, MaxPlain + 1} {
 		if _, _, err := Encode(nil, make([]byte, n), e); !errors.Is(err, ErrLimit) {
@@ -138,6 +146,9 @@ func TestRefused(t *testing.T) {
 	} {
 		bad := slices.Clone(good)
 		copy(bad[c.at:], c.with)
+		if _, err := Open(nil, bad, d); !errors.Is(err, c.want) {
+			t.Errorf("%s: Open: error %v, want %v", c.name, err, c.want)
+		}
 		if got, err := Decode(nil, bad, d); !errors.Is(err, c.want) || got != nil {
 			t.Errorf("%s: %d bytes, error %v, want %v", c.name, len(got), err, c.want)
 		}

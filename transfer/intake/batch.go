@@ -175,7 +175,7 @@ func (b *intakeBatch) check(ctx context.Context, rec *wire.Record) (plainSize ui
 	return h.Plain, nil
 }
 
-// unpack returns the frame's plain bytes, in the batch's buffer. A frame that is short and unpacks to
+// unpack returns the frame's plain bytes, which lie in the batch's buffer. A frame that is short and unpacks to
 // much is set aside while the buffer is exchanged.
 func (b *intakeBatch) unpack(ctx context.Context, rec *wire.Record, plain uint32) ([]byte, error) {
 	if int(plain) > len(b.plain) {
@@ -185,5 +185,5 @@ func (b *intakeBatch) unpack(ctx context.Context, rec *wire.Record, plain uint32
 		}
 		b.r.SetBuffer(b.record)
 	}
-	return frame.Decode(b.plain[:0:plain], rec.Data, b.s.Decoder)
+	return frame.Open(b.plain[:0:plain], rec.Data, b.s.Decoder)
 }

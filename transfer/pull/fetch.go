@@ -71,12 +71,12 @@ func (f *fetcher) place(stored []byte, refs []chunk.Ref) error {
 		return nil
 	}
 	f.waste = 0
-	b, err := frame.Decode(f.plain[:0], stored, f.dec)
+	b, err := frame.Open(f.plain, stored, f.dec)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrVerification, err)
 	}
-	if cap(b) > cap(f.plain) {
-		f.plain = b // it has grown to what it needs, at most frame.MaxPlain
+	if cap(b) > cap(f.plain) && &b[0] != &stored[len(stored)-len(b)] {
+		f.plain = b // it has grown to what it needs, at most frame.MaxPlain, and is not the source's
 	}
 	f.runs = f.runs[:0]
 	lo := 0
