@@ -20,6 +20,10 @@ const (
 
 	// requestCost is how many bytes cost as much time as a request itself, so that requests of all lengths can be compared.
 	requestCost = 1 << 20
+	// quick is what counts as no wait at all: between a directory's answer in microseconds and one in milliseconds lies this
+	// machine's work, not the store's queue.
+	quick = 10 * time.Millisecond
+
 	// keepBest is how long the best time of a request counts, in two halves: the way to the store may have become longer.
 	keepBest = time.Minute
 )
@@ -131,7 +135,7 @@ func (w *window) measure(now time.Time, took time.Duration) {
 		w.best, w.turned = [2]time.Duration{took, w.best[0]}, now
 	}
 	w.best[0] = min(w.best[0], took)
-	waiting := w.size * (1 - float64(min(w.best[0], w.best[1]))/float64(took))
+	waiting := w.size * (1 - float64(max(quick, min(w.best[0], w.best[1])))/float64(took))
 	switch {
 	case waiting < fewWaiting && w.inFlight >= int(w.size):
 		w.size = min(float64(w.most), w.size+1/w.size)

@@ -125,6 +125,17 @@ func TestWindowAfterTheWayGrewLonger(t *testing.T) {
 	})
 }
 
+func TestWindowIgnoresShortWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New(Options{})
+		load(t, l, newService(10*time.Microsecond, 2*time.Millisecond, 16, 0), 1, time.Second)
+		load(t, l, newService(10*time.Microsecond, 2*time.Millisecond, 16, 0), 80, 10*time.Second)
+		if _, n := l.Windows(); n < 32 {
+			t.Errorf("window of %d requests to a store that answers within milliseconds", n)
+		}
+	})
+}
+
 func TestWhoGivesUpLosesNoSlot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWindow(1)
