@@ -17,7 +17,7 @@ func BenchmarkRead(b *testing.B) {
 	if err := os.WriteFile(rawPath, disk, 0o600); err != nil {
 		b.Fatal(err)
 	}
-	for _, args := range []string{"-O raw", "-O qcow2", "-O qcow2 -c", "-O qcow2 -c -o compression_type=zstd", "-O vpc -o force_size=on"} {
+	for _, args := range []string{"-O raw", "-O qcow2", "-O qcow2 -c", "-O qcow2 -c -o compression_type=zstd", "-O vpc -o force_size=on", "-O vhdx", "-O vmdk", "-O vmdk -o subformat=streamOptimized"} {
 		b.Run(args, func(b *testing.B) {
 			path := filepath.Join(dir, "image")
 			qemuImg(b, append(append([]string{"convert", "-f", "raw"}, strings.Fields(args)...), rawPath, path)...)

@@ -21,10 +21,10 @@ func signatures() []signature {
 		{QCOW2, 0, "QFI\xfb"},
 		{VHD, 0, vhdCookie},
 		{VHD, -SectorSize, vhdCookie},
-		{"vhdx", 0, "vhdxfile"},
-		{"vmdk", 0, "KDMV"},
-		{"vmdk", 0, "COWD"},
-		{"vmdk", 0, "# Disk DescriptorFile"},
+		{VHDX, 0, vhdxFileMagic},
+		{VMDK, 0, vmdkMagic},
+		{VMDK, 0, vmdkESXMagic},
+		{VMDK, 0, vmdkDescriptorMagic},
 		{"vdi", 0x40, "\x7f\x10\xda\xbe"},
 		{"qed", 0, "QED\x00"},
 		{"parallels", 0, "WithoutFreeSpace"},
@@ -35,10 +35,8 @@ func signatures() []signature {
 
 // detect finds the format by signature and holds it against the declared one.
 func detect(r Source, declared Format) (Format, error) {
-	switch declared {
-	case Auto, Raw, QCOW2, VHD:
-	default:
-		return "", fmt.Errorf("%w: declared %q: must be raw, qcow2 or vhd", ErrFormat, string(declared))
+	if declared != Auto && !readable(declared) {
+		return "", fmt.Errorf("%w: declared %q: must be %s", ErrFormat, string(declared), formatNames)
 	}
 	found, err := signed(r)
 	if err != nil {
@@ -47,10 +45,17 @@ func detect(r Source, declared Format) (Format, error) {
 	switch {
 	case declared != Auto && declared != found:
 		return "", fmt.Errorf("%w: declared %s, detected %s", ErrFormat, declared, found)
-	case found == Raw || found == QCOW2 || found == VHD:
+	case readable(found):
 		return found, nil
 	}
-	return "", fmt.Errorf("%w: detected %s: must be raw, qcow2 or vhd", ErrFormat, found)
+	return "", fmt.Errorf("%w: detected %s: must be %s", ErrFormat, found, formatNames)
+}
+
+const formatNames = "raw, qcow2, vhd, vhdx or vmdk"
+
+// readable says whether Open reads a format.
+func readable(f Format) bool {
+	return f == Raw || f == QCOW2 || f == VHD || f == VHDX || f == VMDK
 }
 
 // signed returns the format whose signature the file carries; one at the begin goes before one at

@@ -33,6 +33,8 @@ const (
 	Raw   Format = "raw"
 	QCOW2 Format = "qcow2"
 	VHD   Format = "vhd"
+	VHDX  Format = "vhdx"
+	VMDK  Format = "vmdk"
 )
 
 // The reasons for refusing an image. Errors of Open and ReadAt wrap one of these or an I/O error.

@@ -1,2 +1,2 @@
-// Package diskformat reads disk images (raw, qcow2, VHD) as sparse guest bytes.
+// Package diskformat reads disk images (raw, qcow2, VHD, VHDX, VMDK) as sparse guest bytes.
 package diskformat

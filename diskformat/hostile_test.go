@@ -57,6 +57,9 @@ func TestTinyImages(t *testing.T) {
 		{"extended", extendedQCOW2(), extended, 1024},
 		{"vhd", tinyVHD(), tinyVHDWant(), 3 * 512},
 		{"fixed vhd", fixedVHD(), bytes.Repeat([]byte("fixd"), 256), 1024},
+		{"vhdx", tinyVHDX(), tinyVHDXWant(), 1<<20 + 512},
+		{"vmdk", tinyVMDK(), tinyVMDKWant(), 4096 + 512},
+		{"vmdk stream", streamVMDK(t, tinyVMDKWant()), tinyVMDKWant(), 4096 + 512},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d, err := New(test.b.source(), Options{Zstd: newZstd(t)})

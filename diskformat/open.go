@@ -66,6 +66,10 @@ func New(r Source, o Options) (Disk, error) {
 		return openQCOW2(r, o)
 	case VHD:
 		return openVHD(r, o)
+	case VHDX:
+		return openVHDX(r, o)
+	case VMDK:
+		return openVMDK(r, o)
 	default:
 		return openRaw(r, o)
 	}

@@ -76,8 +76,12 @@ func TestDeclaredFormat(t *testing.T) {
 		{"vhd as qcow2", tinyVHD(), QCOW2, ""},
 		{"raw as vhd", raw(0, ""), VHD, ""},
 		{"vhdx as raw", raw(0, "vhdxfile"), Raw, ""},
-		{"vhdx", raw(0, "vhdxfile"), Auto, ""},
-		{"vhdx declared", raw(0, "vhdxfile"), "vhdx", ""},
+		{"vhdx", tinyVHDX(), VHDX, VHDX},
+		{"vhdx found", tinyVHDX(), Auto, VHDX},
+		{"vhdx as vhd", tinyVHDX(), VHD, ""},
+		{"vmdk", tinyVMDK(), VMDK, VMDK},
+		{"vmdk found", streamVMDK(t, tinyVMDKWant()), Auto, VMDK},
+		{"vdi declared", raw(0x40, "\x7f\x10\xda\xbe"), "vdi", ""},
 		{"vmdk as raw", raw(0, "KDMV"), Raw, ""},
 		{"vmdk text as raw", raw(0, "# Disk DescriptorFile\n"), Raw, ""},
 		{"vdi as raw", raw(0x40, "\x7f\x10\xda\xbe"), Raw, ""},
@@ -98,7 +102,7 @@ func TestDeclaredFormat(t *testing.T) {
 }
 
 func TestMaxSize(t *testing.T) {
-	for _, b := range []image{make(image, 4096), tinyQCOW2(t, compressedDeflate), tinyVHD(), fixedVHD()} {
+	for _, b := range []image{make(image, 4096), tinyQCOW2(t, compressedDeflate), tinyVHD(), fixedVHD(), tinyVHDX(), tinyVMDK()} {
 		if _, err := New(b.source(), Options{MaxSize: 512}); !errors.Is(err, ErrTooLarge) {
 			t.Errorf("got %v, want %v", err, ErrTooLarge)
 		}
@@ -107,7 +111,7 @@ func TestMaxSize(t *testing.T) {
 
 // TestReadBounds reads before, across and behind the ends of a disk of each kind.
 func TestReadBounds(t *testing.T) {
-	for _, b := range []image{make(image, 4096), tinyQCOW2(t, compressedDeflate), tinyVHD(), fixedVHD()} {
+	for _, b := range []image{make(image, 4096), tinyQCOW2(t, compressedDeflate), tinyVHD(), fixedVHD(), tinyVHDX(), tinyVMDK()} {
 		d, err := New(b.source(), Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -206,7 +210,7 @@ func TestNextDataIsBounded(t *testing.T) {
 }
 
 func TestShrunkFile(t *testing.T) {
-	for _, b := range []image{make(image, 4096), tinyQCOW2(t, compressedDeflate), tinyVHD(), fixedVHD()} {
+	for _, b := range []image{make(image, 4096), tinyQCOW2(t, compressedDeflate), tinyVHD(), fixedVHD(), tinyVHDX(), tinyVMDK()} {
 		path := write(t, b)
 		guard, err := Watch(path)
 		if err != nil {

@@ -6,11 +6,9 @@ import (
 	"sync"
 )
 
-// Memory of one open image, whatever its size: tableCache pages of tables, and unpacked clusters
-// of clusterCache bytes in all, though at least minClusters.
+// Memory of one open image beside its tables' pages, whatever its size: unpacked clusters of
+// clusterCache bytes in all, though at least minClusters.
 const (
-	tablePage    = 64 << 10
-	tableCache   = 64
 	clusterCache = 8 << 20
 	minClusters  = 2
 	maxClusters  = 1024
@@ -19,11 +17,10 @@ const (
 // qcow2 is a disk in a qcow2 image. Tables are read when they are needed, a page at a time.
 type qcow2 struct {
 	*qcow2Header
-	src      Source
-	zstd     Decompressor
-	pageSize int64 // a power of two, at most clusterSize, so that no table begins within a page
+	src  Source
+	zstd Decompressor
 
-	tables   *cache[int64, []byte]    // pages by file offset
+	tables   *pages                   // no longer than a cluster, so that no table begins within one
 	clusters *cache[[2]int64, []byte] // unpacked clusters by place and length of the compressed bytes
 
 	inputs  sync.Pool // of *[]byte, each as long as compressed bytes may be
@@ -39,8 +36,7 @@ func openQCOW2(src Source, o Options) (Disk, error) {
 		qcow2Header: h,
 		src:         src,
 		zstd:        o.Zstd,
-		pageSize:    min(h.clusterSize(), tablePage),
-		tables:      newCache[int64, []byte](tableCache),
+		tables:      newPages(src, min(h.clusterSize(), tablePage)),
 		clusters:    newCache[[2]int64, []byte](min(max(clusterCache>>h.clusterBits, minClusters), maxClusters)),
 	}
 	if err := q.check(); err != nil {
@@ -59,52 +55,20 @@ func (q *qcow2) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (q *qcow2) NextData(off int64) (start, end int64, err error) {
-	return nextRun(&qcow2Cursor{q: q}, off, q.size)
+	return nextRun(&qcow2Cursor{q: q}, q.src, off, q.size)
 }
 
 // qcow2Cursor is the mapper of one call. It holds on to the page of the L1 table and the page of
 // an L2 table that it used last.
 type qcow2Cursor struct {
 	q  *qcow2
-	l1 tableView
-	l2 tableView
-}
-
-// tableView is a page of a table.
-type tableView struct {
-	base int64 // file offset
-	page []byte
-}
-
-// at returns the n bytes of an entry at a file offset.
-func (v *tableView) at(q *qcow2, off, n int64) ([]byte, error) {
-	base := off &^ (q.pageSize - 1)
-	if v.page == nil || v.base != base {
-		page, err := q.tables.get(base, func() ([]byte, error) { return q.readPage(base) })
-		if err != nil {
-			return nil, err
-		}
-		v.base, v.page = base, page
-	}
-	if off-base+n > int64(len(v.page)) {
-		return nil, refuse(ErrTruncated, "entry at %d: file has %d bytes", off, q.src.Size())
-	}
-	return v.page[off-base:][:n], nil
-}
-
-// readPage reads a page of a table; the last one of the file may be short.
-func (q *qcow2) readPage(base int64) ([]byte, error) {
-	left := q.src.Size() - base
-	if base < 0 || left <= 0 {
-		return nil, refuse(ErrTruncated, "table at %d: file has %d bytes", base, q.src.Size())
-	}
-	page := make([]byte, min(q.pageSize, left))
-	return page, readFull(q.src, page, base)
+	l1 pageView
+	l2 pageView
 }
 
 // l2Table returns the place of the i-th L2 table, 0 for none.
 func (c *qcow2Cursor) l2Table(i int64) (int64, error) {
-	b, err := c.l1.at(c.q, c.q.l1Offset+i*8, 8)
+	b, err := c.l1.at(c.q.tables, c.q.l1Offset+i*8, 8)
 	if err != nil {
 		return 0, inQCOW2(fmt.Sprintf("L1 table, entry %d", i), err)
 	}
@@ -118,7 +82,7 @@ func (c *qcow2Cursor) l2Table(i int64) (int64, error) {
 // cluster decodes the entry of guest cluster i in the L2 table at a file offset.
 func (c *qcow2Cursor) cluster(table, i int64) (cluster, error) {
 	index := i & (1<<c.q.l2Bits() - 1)
-	b, err := c.l2.at(c.q, table+index*c.q.entrySize(), c.q.entrySize())
+	b, err := c.l2.at(c.q.tables, table+index*c.q.entrySize(), c.q.entrySize())
 	if err != nil {
 		return cluster{}, inQCOW2(fmt.Sprintf("L2 table, guest cluster %d", i), err)
 	}

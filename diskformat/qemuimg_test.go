@@ -203,6 +203,28 @@ func TestQemuImg(t *testing.T) {
 		{"vpc", "subformat=dynamic,force_size=on"},
 		{"vpc", "subformat=fixed"},
 		{"vpc", "subformat=fixed,force_size=on"},
+		{"vhdx", ""},
+		{"vhdx", "subformat=dynamic,block_size=1M"},
+		{"vhdx", "subformat=dynamic,block_size=256M"},
+		{"vhdx", "subformat=dynamic,block_state_zero=on"},
+		{"vhdx", "subformat=fixed"},
+		{"vhdx", "subformat=fixed,block_size=1M"},
+		{"vhdx", "subformat=fixed,block_state_zero=off"},
+		{"vhdx", "log_size=1M"},
+		{"vhdx", "log_size=64M"},
+		{"vmdk", ""},
+		{"vmdk", "subformat=monolithicSparse,zeroed_grain=on"},
+		{"vmdk", "subformat=monolithicSparse -S 0"},
+		{"vmdk", "subformat=streamOptimized"},
+		{"vmdk", "subformat=streamOptimized,zeroed_grain=on"},
+		{"vmdk", "subformat=streamOptimized,adapter_type=buslogic,hwversion=21"},
+		{"vmdk", "adapter_type=ide"},
+		{"vmdk", "adapter_type=lsilogic"},
+		{"vmdk", "adapter_type=buslogic"},
+		{"vmdk", "adapter_type=legacyESX"},
+		{"vmdk", "hwversion=10"},
+		{"vmdk", "toolsversion=2147483647"},
+		{"vmdk", "compat6=on"},
 	}
 	dir, rnd := t.TempDir(), seeded(t)
 	raw := filepath.Join(dir, "disk.raw")
@@ -224,7 +246,7 @@ func TestQemuImg(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer d.Close()
-			format := map[string]Format{"raw": Raw, "qcow2": QCOW2, "vpc": VHD}[test.format]
+			format := map[string]Format{"raw": Raw, "qcow2": QCOW2, "vpc": VHD, "vhdx": VHDX, "vmdk": VMDK}[test.format]
 			if d.Format() != format {
 				t.Fatalf("format %s, want %s", d.Format(), format)
 			}

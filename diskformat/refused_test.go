@@ -14,7 +14,9 @@ import (
 func TestQemuImgRefused(t *testing.T) {
 	dir := t.TempDir()
 	base, image := filepath.Join(dir, "base"), filepath.Join(dir, "image")
+	vmdk := filepath.Join(dir, "base.vmdk")
 	qemuImg(t, "create", "-f", "qcow2", base, "1M")
+	qemuImg(t, "create", "-f", "vmdk", vmdk, "1M")
 	for _, test := range []struct {
 		name string
 		args []string
@@ -25,9 +27,11 @@ func TestQemuImgRefused(t *testing.T) {
 		{"raw data file", []string{"create", "-f", "qcow2", "-o", "data_file=" + image + ".data,data_file_raw=on", image, "1M"}, ErrExternal},
 		{"luks", []string{"create", "-f", "qcow2", "--object", "secret,id=s,data=secret",
 			"-o", "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=200", image, "1M"}, ErrEncrypted},
-		{"vmdk", []string{"create", "-f", "vmdk", image, "1M"}, ErrFormat},
+		{"vmdk of two files", []string{"create", "-f", "vmdk", "-o", "subformat=monolithicFlat", image, "1M"}, ErrExternal},
+		{"split vmdk", []string{"create", "-f", "vmdk", "-o", "subformat=twoGbMaxExtentSparse", image, "1M"}, ErrExternal},
+		{"split flat vmdk", []string{"create", "-f", "vmdk", "-o", "subformat=twoGbMaxExtentFlat", image, "1M"}, ErrExternal},
+		{"vmdk with a parent", []string{"create", "-f", "vmdk", "-b", vmdk, "-F", "vmdk", image}, ErrExternal},
 		{"vdi", []string{"create", "-f", "vdi", image, "1M"}, ErrFormat},
-		{"vhdx", []string{"create", "-f", "vhdx", image, "1M"}, ErrFormat},
 		{"qed", []string{"create", "-f", "qed", image, "1M"}, ErrFormat},
 		{"parallels", []string{"create", "-f", "parallels", image, "1M"}, ErrFormat},
 	} {
@@ -76,16 +80,13 @@ func TestCutImages(t *testing.T) {
 	dir, rnd := t.TempDir(), seeded(t)
 	raw, image := filepath.Join(dir, "disk.raw"), filepath.Join(dir, "image")
 	want := writeRaw(t, rnd, raw, 4<<20)
-	for _, args := range []string{"-O qcow2", "-O qcow2 -c", "-O qcow2 -o extended_l2=on", "-O vpc -o force_size=on", "-O vpc -o subformat=fixed,force_size=on"} {
+	for _, args := range []string{"-O qcow2", "-O qcow2 -c", "-O qcow2 -o extended_l2=on", "-O vpc -o force_size=on", "-O vpc -o subformat=fixed,force_size=on", "-O vhdx -o block_size=1M", "-O vmdk", "-O vmdk -o subformat=streamOptimized"} {
 		qemuImg(t, append(append([]string{"convert", "-f", "raw"}, strings.Fields(args)...), raw, image)...)
 		whole, err := os.ReadFile(image)
 		if err != nil {
 			t.Fatal(err)
 		}
-		format := QCOW2
-		if strings.Contains(args, "vpc") {
-			format = VHD
-		}
+		format := map[string]Format{"qcow2": QCOW2, "vpc": VHD, "vhdx": VHDX, "vmdk": VMDK}[strings.Fields(args)[1]]
 		for range 100 {
 			n := 1 + rnd.IntN(len(whole)-1)
 			d, err := New(bytes.NewReader(whole[:n]), Options{Format: format})

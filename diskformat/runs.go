@@ -1,5 +1,7 @@
 package diskformat
 
+import "fmt"
+
 // kind says where the bytes of a run come from.
 type kind uint8
 
@@ -89,13 +91,16 @@ func readRun(m mapper, src Source, p []byte, off int64) (int, error) {
 }
 
 // nextRun is NextData of a mapped disk.
-func nextRun(m mapper, off, size int64) (start, end int64, err error) {
+func nextRun(m mapper, src Source, off, size int64) (start, end int64, err error) {
 	if off < 0 {
 		return 0, 0, errNegative(off)
 	}
 	start = off
 	for scanned := 0; start < size; scanned++ {
 		r, err := m.run(start)
+		if err == nil {
+			r, err = hollow(src, r)
+		}
 		if err != nil {
 			return 0, 0, err
 		}
@@ -113,6 +118,9 @@ func nextRun(m mapper, off, size int64) (start, end int64, err error) {
 	}
 	for end < size && end-start < maxRun {
 		r, err := m.run(end)
+		if err == nil {
+			r, err = hollow(src, r)
+		}
 		if err != nil {
 			return 0, 0, err
 		}
@@ -122,4 +130,25 @@ func nextRun(m mapper, off, size int64) (start, end int64, err error) {
 		end += r.n
 	}
 	return start, min(end, size), nil
+}
+
+// hollowRun is the length from which on a run is worth a question to the file system.
+const hollowRun = 1 << 20
+
+// hollow shortens a long plain run to what begins it in the file itself: a hole, or data. Large blocks
+// of a sparse file are mostly holes.
+func hollow(src Source, r run) (run, error) {
+	s, ok := src.(sparse)
+	if !ok || r.kind != plain || r.n < hollowRun {
+		return r, nil
+	}
+	start, end, err := s.nextData(r.host)
+	if err != nil {
+		return r, fmt.Errorf("find data at %d of the image: %w", r.host, err)
+	}
+	if start > r.host {
+		return run{kind: zeros, n: min(start-r.host, r.n)}, nil
+	}
+	r.n = min(r.n, end-r.host)
+	return r, nil
 }

@@ -139,7 +139,7 @@ func (d *vhd) ReadAt(p []byte, off int64) (int, error) {
 }
 
 func (d *vhd) NextData(off int64) (start, end int64, err error) {
-	return nextRun(d, off, d.size)
+	return nextRun(d, d.src, off, d.size)
 }
 
 // run implements mapper. A sector whose bit is 0 is zeros, whatever lies there.
