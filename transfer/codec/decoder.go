@@ -13,6 +13,10 @@ var (
 	ErrOutput = errors.New("unpacked output exceeds its limit")
 	// ErrCorrupt: the input is not what a compressor writes.
 	ErrCorrupt = errors.New("corrupt compressed data")
+	// ErrMemory: unpacking needs more memory than the caller allows.
+	ErrMemory = errors.New("unpacking needs too much memory")
+	// ErrFeature: the input may be right, but uses what is not undone here.
+	ErrFeature = errors.New("unsupported feature of compressed data")
 )
 
 // Decoder unpacks zstd within the limits of its caller. It holds a fixed number of workers and is

@@ -1,0 +1,2 @@
+// Package stream undoes the compression of whole files: xz, gzip and zstd.
+package stream
