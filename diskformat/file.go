@@ -13,6 +13,14 @@ type file struct {
 	size int64
 }
 
+// OpenSource opens an image file as its bytes, whatever they are: see Open for what it takes.
+func OpenSource(path string) (interface {
+	Source
+	io.Closer
+}, error) {
+	return openFile(path)
+}
+
 // openFile opens a regular file or a block device. The path is looked at first because opening
 // other kinds can block or have effects, and the open file again because the path may have changed.
 func openFile(path string) (*file, error) {

@@ -1,8 +1,10 @@
 package diskformat
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"os"
 )
 
 // DefaultMaxSize is the largest disk that Open takes when Options name no other: 32 TiB, the
@@ -47,6 +49,19 @@ func Open(path string, o Options) (Disk, error) {
 		return nil, fmt.Errorf("open image %s: %w", path, err)
 	}
 	return &fileDisk{Disk: d, file: f}, nil
+}
+
+// FromFile is Open for a file that is open already. The Disk owns it, also when there is an error.
+func FromFile(f *os.File, o Options) (Disk, error) {
+	opened, err := newFile(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	d, err := New(opened, o)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &fileDisk{Disk: d, file: opened}, nil
 }
 
 // New is Open for bytes that are no file. Close of the Disk leaves r open.

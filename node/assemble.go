@@ -115,7 +115,8 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	importing := imports.New(imports.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View,
 		Alive: func(id gallery.NodeID) bool { return n.gossip.State(string(id)) != "dead" }, Uploads: ups, Reports: n.reports, Fetch: web,
 		Disk: func(ctx context.Context, id gallery.DiskID) (imports.File, error) { return reader.Disk(ctx, id) },
-		Pool: buffer.New(importBuffers), Zstd: mem.dec, TempDir: n.dir.Temp(), Now: time.Now, Log: n.log.With("component", "imports")})
+		Pool: buffer.New(importBuffers), Zstd: mem.dec, TempDir: n.dir.Temp(), MaxSize: int64(n.opts.Imports.MaxSize), Now: time.Now,
+		Log: n.log.With("component", "imports")})
 	n.serving, n.caughtUp = keeper.Faults, settled.CaughtUp
 	n.reg.MustRegister(&gauges{view: n.m.View, leading: n.raft.IsLeader, caughtUp: settled.CaughtUp, region: n.id.Region, live: registry, uploads: ups.Active})
 	board := status.New(status.Options{Self: n.id.Node, Region: n.id.Region, Version: local.Version, Watched: n.m.Watched, State: n.m.View,

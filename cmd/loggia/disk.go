@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -9,12 +10,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
+	"github.com/spf13/cobra"
 
 	"loggia/diskformat"
 	"loggia/internal/atomicfile"
 	"loggia/transfer/codec"
+	"loggia/transfer/image"
 )
 
 // openDisk is a disk image that says whether it has changed since it was opened.
@@ -26,8 +30,21 @@ type openDisk struct {
 // Check fails when the file changed while it was read.
 func (d openDisk) Check() error { return d.guard.Check() }
 
-// openImage opens a local image and watches over its file.
-func openImage(path, format string) (openDisk, error) {
+// imageFlags says how a local image is read.
+type imageFlags struct {
+	format string
+	asIs   bool
+}
+
+func (i *imageFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&i.format, "format", "", "raw, qcow2, vhd, vhdx or vmdk, also of what xz, gzip or zstd compressed (default: detected)")
+	f.BoolVar(&i.asIs, "as-is", false, "take the file as it is, even if it begins like one of xz, gzip or zstd")
+}
+
+// openImage opens a local image and watches over its file. A compressed one is unpacked to the system's
+// folder for temporary files first.
+func (c *cli) openImage(ctx context.Context, path string, flags imageFlags) (openDisk, error) {
 	guard, err := diskformat.Watch(path)
 	if err != nil {
 		return openDisk{}, fmt.Errorf("%s: %w", path, err)
@@ -36,7 +53,19 @@ func openImage(path, format string) (openDisk, error) {
 	if err != nil {
 		return openDisk{}, err
 	}
-	d, err := diskformat.Open(path, diskformat.Options{Format: diskformat.Format(format), Zstd: dec})
+	var b *board // only if there is something to show
+	started := time.Now()
+	d, err := image.Open(ctx, path, image.Options{Format: diskformat.Format(flags.format), AsIs: flags.asIs, Zstd: dec, TempDir: os.TempDir(), Progress: func(done, total int64) {
+		if b == nil {
+			b = newBoard(c.err)
+		}
+		shown := bar{name: "unpack", done: done, total: total}
+		shown.pace(time.Since(started))
+		b.set(shown)
+	}})
+	if b != nil {
+		b.close()
+	}
 	if err != nil {
 		return openDisk{}, fmt.Errorf("%s: %w", path, err)
 	}

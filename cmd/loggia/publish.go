@@ -21,7 +21,7 @@ import (
 type publishOptions struct {
 	regions  []string
 	disks    []string // LUN=FILE
-	format   string
+	image    imageFlags
 	base     []string
 	wait     string
 	location string
@@ -43,8 +43,8 @@ func (o *publishOptions) goal() (goal, error) {
 func (c *cli) publishCommand() *cobra.Command {
 	var o publishOptions
 	cmd := &cobra.Command{Use: "publish FILE GALLERY/IMAGE/VERSION", Short: "Publish a disk image as a version", Args: cobra.ExactArgs(2),
-		Long: `Publish a disk image (raw, qcow2, VHD) as a version of an image, and wait until it is where it is
-wanted. Only what the named base versions do not hold is sent. Gallery and image definition are made
+		Long: `Publish a disk image (raw, qcow2, VHD, VHDX, VMDK; also compressed by xz, gzip or zstd) as a version of
+an image, and wait until it is where it is wanted. Only what the named base versions do not hold is sent. Gallery and image definition are made
 where they are missing (Linux, Generalized, V2, x64: make them first for anything else).
 
 Interrupted at any moment, the same command goes on where it was. The wait may be interrupted, too:
@@ -52,7 +52,7 @@ replication does not depend on it.`}
 	f := cmd.Flags()
 	f.StringSliceVar(&o.regions, "regions", nil, "REGION[=COUNT[=CLASS]],... (default: the region of the node that is asked)")
 	f.StringSliceVar(&o.disks, "data-disk", nil, "LUN=FILE, may be repeated")
-	f.StringVar(&o.format, "format", "", "raw, qcow2 or vhd (default: detected)")
+	o.image.add(cmd)
 	f.StringSliceVar(&o.base, "base", nil, "versions whose chunks need not be sent (default: the newest of the image)")
 	f.StringVar(&o.wait, "wait", "all", "local, N, all or none")
 	f.StringVar(&o.location, "location", "", "home region (default: the region of the node that is asked)")
@@ -86,7 +86,7 @@ func (c *cli) publish(ctx context.Context, cl *client.Client, file string, n []s
 	if _, err := o.goal(); err != nil {
 		return err
 	}
-	sources, err := openSources(file, o)
+	sources, err := c.openSources(ctx, file, o)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (c *cli) intent(n []string, o publishOptions) (v1.Version, error) {
 	return v, err
 }
 
-func openSources(file string, o publishOptions) ([]source, error) {
+func (c *cli) openSources(ctx context.Context, file string, o publishOptions) ([]source, error) {
 	list := []source{{lun: gallery.LUNOS, path: file}}
 	for _, item := range o.disks {
 		lun, path, ok := strings.Cut(item, "=")
@@ -180,7 +180,7 @@ func openSources(file string, o publishOptions) ([]source, error) {
 		list = append(list, source{lun: k, path: path})
 	}
 	for i := range list {
-		d, err := openImage(list[i].path, o.format)
+		d, err := c.openImage(ctx, list[i].path, o.image)
 		if err != nil {
 			for _, s := range list[:i] {
 				s.disk.Close()

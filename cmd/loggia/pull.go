@@ -12,6 +12,7 @@ import (
 
 	"loggia/api/client"
 	"loggia/api/v1"
+	"loggia/diskformat"
 	"loggia/gallery"
 	"loggia/internal/digest"
 	"loggia/transfer/buffer"
@@ -66,6 +67,15 @@ func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, name, o
 	if err != nil {
 		return fmt.Errorf("root of the disk: %w", err)
 	}
+	var older diskformat.Disk
+	if seed != "" {
+		s, err := c.openImage(ctx, seed, imageFlags{})
+		if err != nil {
+			return fmt.Errorf("--seed: %w", err)
+		}
+		defer s.Close()
+		older = s
+	}
 	b := newBoard(c.err)
 	started := time.Now()
 	opts := pull.Options{Root: root, Out: out, TempDir: filepath.Dir(out), Progress: func(p pull.Progress) {
@@ -73,14 +83,8 @@ func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, name, o
 		shown.pace(time.Since(started))
 		b.set(shown)
 	}}
-	if seed != "" {
-		s, err := openImage(seed, "")
-		if err != nil {
-			b.close()
-			return fmt.Errorf("--seed: %w", err)
-		}
-		defer s.Close()
-		opts.Seed = s
+	if older != nil {
+		opts.Seed = older
 	}
 	p, err := pull.Run(ctx, cl.Disk(v.Gallery, v.Image, v.Name, d.LUN), opts)
 	b.close()
@@ -97,12 +101,13 @@ func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, name, o
 }
 
 func (c *cli) verifyCommand() *cobra.Command {
-	var format, disk string
+	var flags imageFlags
+	var disk string
 	cmd := &cobra.Command{Use: "verify FILE [GALLERY/IMAGE/VERSION]", Short: "Compute the identity of a local image and hold it against a version's", Args: cobra.RangeArgs(1, 2)}
-	cmd.Flags().StringVar(&format, "format", "", "raw, qcow2 or vhd (default: detected)")
+	flags.add(cmd)
 	cmd.Flags().StringVar(&disk, "disk", "os", "os, or the LUN of a data disk")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		d, err := openImage(args[0], format)
+		d, err := c.openImage(cmd.Context(), args[0], flags)
 		if err != nil {
 			return err
 		}

@@ -16,11 +16,12 @@ import (
 
 func (c *cli) uploadCommand() *cobra.Command {
 	s := v1.Snapshot{}
-	var format string
+	var flags imageFlags
 	var tag []string
 	var fresh bool
 	cmd := &cobra.Command{Use: "upload FILE --name NAME", Short: "Upload a disk image as a snapshot", Args: cobra.ExactArgs(1),
-		Long: `Upload a disk image (raw, qcow2, VHD) as a snapshot of a resource group, from which versions are made:
+		Long: `Upload a disk image (raw, qcow2, VHD, VHDX, VMDK; also compressed by xz, gzip or zstd) as a snapshot of a
+resource group, from which versions are made:
 az sig image-version create --os-snapshot NAME, or --os-snapshot of any Azure client. Interrupted at any
 moment, the same command goes on where it was.`}
 	f := cmd.Flags()
@@ -29,7 +30,7 @@ moment, the same command goes on where it was.`}
 	f.StringVar(&s.Location, "location", "", "region (default: of the node that is asked)")
 	f.StringVar(&s.OSType, "os-type", "Linux", "Linux or Windows")
 	f.StringVar(&s.Generation, "hyper-v-generation", "V2", "V1 or V2")
-	f.StringVar(&format, "format", "", "raw, qcow2 or vhd (default: detected)")
+	flags.add(cmd)
 	f.StringSliceVar(&tag, "tag", nil, "KEY=VALUE")
 	f.BoolVar(&fresh, "fresh", false, "forget an interrupted upload of the same file and begin anew")
 	_ = cmd.MarkFlagRequired("name")
@@ -38,13 +39,13 @@ moment, the same command goes on where it was.`}
 		if s.Tags, err = tags(tag); err != nil {
 			return err
 		}
-		return c.uploadSnapshot(cmd.Context(), cl, args[0], format, fresh, s)
+		return c.uploadSnapshot(cmd.Context(), cl, args[0], flags, fresh, s)
 	})
 	return cmd
 }
 
-func (c *cli) uploadSnapshot(ctx context.Context, cl *client.Client, file, format string, fresh bool, s v1.Snapshot) error {
-	disk, err := openImage(file, format)
+func (c *cli) uploadSnapshot(ctx context.Context, cl *client.Client, file string, flags imageFlags, fresh bool, s v1.Snapshot) error {
+	disk, err := c.openImage(ctx, file, flags)
 	if err != nil {
 		return err
 	}

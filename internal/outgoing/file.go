@@ -90,7 +90,7 @@ func (f *File) copy(resp *http.Response, max int64, dir string) (err error) {
 	if err := tooLarge(resp.ContentLength, max); err != nil {
 		return err
 	}
-	room, err := roomIn(dir)
+	room, err := Room(dir)
 	if err != nil {
 		return err
 	}
@@ -121,8 +121,8 @@ func (f *File) copy(resp *http.Response, max int64, dir string) (err error) {
 	return tooLarge(f.size, max)
 }
 
-// roomIn is how much a copy may take in a folder: half of what is free, since others live there, too.
-func roomIn(dir string) (int64, error) {
+// Room is how much a copy may take in a folder: half of what is free, since others live there, too.
+func Room(dir string) (int64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, fmt.Errorf("free space of %s: %w", dir, err)

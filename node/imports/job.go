@@ -18,6 +18,7 @@ import (
 	"loggia/gallery"
 	"loggia/internal/outgoing"
 	"loggia/transfer/chunk"
+	"loggia/transfer/image"
 	"loggia/transfer/manifest"
 	"loggia/transfer/publish"
 )
@@ -38,7 +39,7 @@ func (l *Loop) once(ctx context.Context, j job) (gallery.UploadID, error) {
 		return "", err
 	}
 	defer file.Close()
-	disk, err := l.disk(j, file)
+	disk, err := l.disk(ctx, j, file)
 	if err != nil {
 		return "", err
 	}
@@ -73,12 +74,17 @@ func (l *Loop) stored(ctx context.Context, id gallery.DiskID) (File, error) {
 	return nil, fmt.Errorf("%w: it is in %s and not in %s; replicate it to there first", errNoCopy, strings.Join(slices.Compact(regions), ", "), l.o.Region)
 }
 
-// disk is the guest bytes of a file: of a stored disk and of a blob they are its bytes as they are.
-func (l *Loop) disk(j job, f File) (diskformat.Disk, error) {
+// disk is the guest bytes of a file: of a stored disk and of a blob they are its bytes as they are. A
+// compressed image is unpacked beside, where it may take half of what is free.
+func (l *Loop) disk(ctx context.Context, j job, f File) (diskformat.Disk, error) {
 	if j.content == gallery.ContentBlob || j.imp.Source != "" {
 		return diskformat.Blob(f)
 	}
-	return diskformat.New(f, diskformat.Options{Zstd: l.o.Zstd})
+	room, err := outgoing.Room(l.o.TempDir)
+	if err != nil {
+		return nil, err
+	}
+	return image.New(ctx, f, image.Options{MaxFile: l.o.MaxSize, Zstd: l.o.Zstd, TempDir: l.o.TempDir, Room: max(room, 1)})
 }
 
 func (l *Loop) publish(ctx context.Context, r v1.UploadRequest, disk diskformat.Disk) error {
@@ -136,7 +142,7 @@ func reasonOf(err error) (gallery.Reason, bool) {
 		{diskformat.ErrEncrypted, gallery.ReasonSourceInvalid, true}, {diskformat.ErrUnsupported, gallery.ReasonSourceInvalid, true},
 		{diskformat.ErrTooLarge, gallery.ReasonSourceInvalid, true},
 		{gallery.ErrLimit, gallery.ReasonSourceInvalid, true},
-		{gallery.ErrVerification, gallery.ReasonVerification, false}, {blobstore.ErrFull, gallery.ReasonStoreFull, false}, {outgoing.ErrNoRoom, gallery.ReasonStoreFull, false},
+		{gallery.ErrVerification, gallery.ReasonVerification, false}, {blobstore.ErrFull, gallery.ReasonStoreFull, false}, {outgoing.ErrNoRoom, gallery.ReasonStoreFull, false}, {image.ErrNoRoom, gallery.ReasonStoreFull, false},
 		{blobstore.ErrUnavailable, gallery.ReasonUnreachable, false}, {gallery.ErrUnavailable, gallery.ReasonStoreUnavailable, false},
 	} {
 		if errors.Is(err, x.err) {

@@ -50,6 +50,7 @@ type Options struct {
 	Pool    *buffer.Pool // for publishing
 	Zstd    diskformat.Decompressor
 	TempDir string
+	MaxSize int64 // of what a compressed file unpacks to, in bytes; 0: what the largest disk may take
 	Now     func() time.Time
 	Log     *slog.Logger
 }

@@ -13,6 +13,8 @@ var (
 	ErrOutput = errors.New("unpacked output exceeds its limit")
 	// ErrCorrupt: the input is not what a compressor writes.
 	ErrCorrupt = errors.New("corrupt compressed data")
+	// ErrTruncated: the input ends before its end.
+	ErrTruncated = errors.New("compressed data is cut off")
 	// ErrMemory: unpacking needs more memory than the caller allows.
 	ErrMemory = errors.New("unpacking needs too much memory")
 	// ErrFeature: the input may be right, but uses what is not undone here.

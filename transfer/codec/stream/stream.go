@@ -51,8 +51,7 @@ func Detect(head []byte) Kind {
 
 // Reader unpacks a file: all members, streams or frames that it holds, to its very end. What follows
 // them and is none is an error. Errors are codec.ErrCorrupt, codec.ErrMemory, codec.ErrFeature,
-// io.ErrUnexpectedEOF where the file was cut off, and those of the file's reader. It is for one
-// goroutine; Close gives its memory back and leaves the file open.
+// codec.ErrTruncated, or wrap one of the file's reader. It is for one goroutine; Close gives its memory back and leaves the file open.
 type Reader struct {
 	r     io.Reader
 	from  *source
@@ -106,11 +105,11 @@ func (r *Reader) Close() error {
 func (r *Reader) refuse(err error) error {
 	switch {
 	case r.from.err != nil:
-		return r.from.err
+		return fmt.Errorf("read compressed file: %w", r.from.err) // wrapped: it may be an ErrUnexpectedEOF, too
 	case errors.Is(err, codec.ErrCorrupt) || errors.Is(err, codec.ErrMemory) || errors.Is(err, codec.ErrFeature):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF) || err == io.EOF: // EOF: in the first header
-		return fmt.Errorf("compressed data is cut off: %w", io.ErrUnexpectedEOF)
+		return codec.ErrTruncated
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return fmt.Errorf("%w: zstd: window must be at most %d bytes", codec.ErrMemory, maxWindow)
 	case errors.Is(err, zstd.ErrUnknownDictionary):

@@ -88,7 +88,7 @@ func TestMembers(t *testing.T) {
 				t.Errorf("%s: %d bytes short: %v", kind, n, err)
 			}
 		}
-		if _, err := unpack(kind, nil); !errors.Is(err, io.ErrUnexpectedEOF) && err != nil {
+		if _, err := unpack(kind, nil); !errors.Is(err, codec.ErrTruncated) && err != nil {
 			t.Errorf("%s: nothing: %v", kind, err)
 		}
 	}
@@ -99,7 +99,7 @@ func TestMembers(t *testing.T) {
 }
 
 func refused(err error) bool {
-	return errors.Is(err, codec.ErrCorrupt) || errors.Is(err, io.ErrUnexpectedEOF)
+	return errors.Is(err, codec.ErrCorrupt) || errors.Is(err, codec.ErrTruncated)
 }
 
 func TestLimits(t *testing.T) {
@@ -120,14 +120,19 @@ func TestLimits(t *testing.T) {
 
 // TestSourceFails: a file that cannot be read is not a damaged one.
 func TestSourceFails(t *testing.T) {
-	broken := errors.New("broken")
+	for _, broken := range []error{errors.New("broken"), io.ErrUnexpectedEOF} {
+		testSourceFails(t, broken)
+	}
+}
+
+func testSourceFails(t *testing.T, broken error) {
 	for _, kind := range []Kind{XZ, Gzip, Zstd} {
 		packed := pack(t, kind, text(100_000))
 		r, err := NewReader(kind, io.MultiReader(bytes.NewReader(packed[:len(packed)/2]), iotest.ErrReader(broken)))
 		if err == nil {
 			_, err = io.Copy(io.Discard, r)
 		}
-		if !errors.Is(err, broken) || errors.Is(err, codec.ErrCorrupt) {
+		if !errors.Is(err, broken) || errors.Is(err, codec.ErrCorrupt) || errors.Is(err, codec.ErrTruncated) {
 			t.Errorf("%s: %v", kind, err)
 		}
 	}
@@ -151,7 +156,7 @@ func fuzz(f *testing.F, kind Kind) {
 			defer r.Close()
 			_, err = io.Copy(io.Discard, io.LimitReader(r, 16<<20))
 		}
-		for _, known := range []error{nil, codec.ErrCorrupt, codec.ErrMemory, codec.ErrFeature, io.ErrUnexpectedEOF} {
+		for _, known := range []error{nil, codec.ErrCorrupt, codec.ErrMemory, codec.ErrFeature, codec.ErrTruncated} {
 			if errors.Is(err, known) {
 				return
 			}
