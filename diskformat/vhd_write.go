@@ -23,7 +23,22 @@ func NewFixedVHD(disk io.ReaderAt, size int64, id [16]byte, made time.Time) (*Fi
 		return nil, err
 	}
 	v := &FixedVHD{disk: disk, size: size}
-	b := v.footer[:]
+	fillVHDFooter(v.footer[:], size, id, made)
+	return v, nil
+}
+
+// newVHDFooter is the footer of a fixed disk that will be a file.
+func newVHDFooter(size int64, id [16]byte, made time.Time) ([]byte, error) {
+	if err := checkSize("vhd: size", size, Options{MaxSize: vhdWriteMax}); err != nil {
+		return nil, err
+	}
+	b := make([]byte, SectorSize)
+	fillVHDFooter(b, size, id, made)
+	return b, nil
+}
+
+// fillVHDFooter writes the footer of a fixed disk over zeros.
+func fillVHDFooter(b []byte, size int64, id [16]byte, made time.Time) {
 	copy(b, vhdCookie)
 	binary.BigEndian.PutUint32(b[8:], 2)            // features: reserved, always set
 	binary.BigEndian.PutUint32(b[12:], 0x0001_0000) // file format version
@@ -39,12 +54,7 @@ func NewFixedVHD(disk io.ReaderAt, size int64, id [16]byte, made time.Time) (*Fi
 	b[58], b[59] = heads, sectors
 	binary.BigEndian.PutUint32(b[60:], vhdFixed)
 	copy(b[68:], id[:])
-	sum := uint32(0)
-	for _, c := range b {
-		sum += uint32(c)
-	}
-	binary.BigEndian.PutUint32(b[64:], ^sum)
-	return v, nil
+	binary.BigEndian.PutUint32(b[64:], vhdSum(b, 64))
 }
 
 // vhdGeometry is the specification's rounding of a size to cylinders, heads and sectors; the size beside it is exact.
