@@ -164,7 +164,7 @@ func (l *qcow2Layout) writeCounts(w io.WriterAt) (int64, error) {
 
 // newQCOW2Header writes the header of a disk whose L1 table is in the second cluster.
 func newQCOW2Header(size, counts, countClusters int64, kind compression) []byte {
-	b := make([]byte, writeHeader+8)
+	b := make([]byte, writeCluster)
 	copy(b, "QFI\xfb")
 	binary.BigEndian.PutUint32(b[4:], 3)
 	binary.BigEndian.PutUint32(b[20:], writeBits)
@@ -179,5 +179,5 @@ func newQCOW2Header(size, counts, countClusters int64, kind compression) []byte 
 	binary.BigEndian.PutUint32(b[96:], 4) // refcount_order: 16 bits
 	binary.BigEndian.PutUint32(b[100:], writeHeader)
 	b[qcow2V3Length] = byte(kind)
-	return b // and 8 bytes of zeros: the end of extensions
+	return b // the zeros that follow end the extensions
 }

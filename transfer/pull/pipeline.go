@@ -58,6 +58,9 @@ func (p *puller) readLeaves(ctx context.Context, nodes manifest.Getter, spans ch
 			return err
 		}
 		next = min((n+1)*size, p.root.Length)
+		if err := p.add(span{n, leaf}); err != nil {
+			return err
+		}
 		select {
 		case spans <- span{n, leaf}:
 			return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 
@@ -49,9 +50,15 @@ func (p Progress) Done() int64 { return p.Resumed + p.Seeded + p.Fetched }
 
 // Options says what is pulled and to where.
 type Options struct {
-	Root     chunk.ID // identity of the content
-	Out      string   // file, replaced as a whole when all is there; or a block device, written in place
-	Seed     SeedSource
+	Root chunk.ID // identity of the content
+	Out  string   // file, replaced as a whole when all is there; or a block device, written in place
+	Seed SeedSource
+	// Layout makes the layout of a disk of that many bytes, in a file of another format; nil writes the
+	// guest's bytes as they are.
+	Layout func(size int64) (Layout, error)
+	// Repack, where it is set, writes the file at the path from, which is the whole disk, into another
+	// file, which then takes Out's name. It ends soon after ctx. It goes not with Layout.
+	Repack   func(ctx context.Context, from string, to *os.File) error
 	TempDir  string // for what does not fit into memory; "" is the system's
 	InFlight int    // requests at once, default 4
 	Workers  int    // goroutines that read and hash local data, default 2
@@ -120,11 +127,21 @@ func (p *puller) run(ctx context.Context) (err error) {
 	if p.root, err = manifest.Open(ctx, streamed{stream}, p.o.Root); err != nil {
 		return refuse(err)
 	}
-	if p.out, err = openOutput(p.o.Out, p.o.Root, p.root.Length); err != nil {
+	layout, err := p.layout()
+	if err != nil {
+		return err
+	}
+	if p.out, err = openOutput(p.o.Out, p.o.Root, p.root.Length, layout); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.out.close(err == nil)) }()
-	return p.fill(ctx, cancel, stream)
+	if p.o.Repack != nil && p.out.name == "" {
+		return fmt.Errorf("output %s: %w", p.o.Out, errInPlace)
+	}
+	if err := p.fill(ctx, cancel, stream); err != nil || p.o.Repack == nil {
+		return err
+	}
+	return p.out.repack(ctx, p.o.Repack)
 }
 
 // fill writes the disk whose root was read from stream; cancel ends the stream.

@@ -320,7 +320,7 @@ func TestOutputsThatCannotBe(t *testing.T) {
 // A write that fails ends the pull with that error, and what was written is gone on with.
 func TestWriteFails(t *testing.T) {
 	g := newRig(t, 8<<20)
-	out, err := openOutput(g.out, g.d.Root, g.d.Size)
+	out, err := openOutput(g.out, g.d.Root, g.d.Size, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,9 @@ func (p *puller) takeSeed(ctx context.Context, nodes *spool) error {
 	first := idset.New(p.o.TempDir, idsInMemory)
 	defer first.Close()
 	err := manifest.Walk(ctx, nodes, p.root, func(n int64, leaf *manifest.Leaf) error {
+		if err := p.add(span{n, leaf}); err != nil {
+			return err
+		}
 		at := n * p.root.Shape().Span
 		for _, e := range leaf.Entries {
 			if !e.Hole() {
