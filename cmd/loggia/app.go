@@ -162,7 +162,7 @@ func (c *cli) appPull() *cobra.Command {
 		if config {
 			which = gallery.LUNConfig
 		}
-		return c.pull(cmd.Context(), cl, v, lun(which), out, "")
+		return c.pull(cmd.Context(), cl, v, pulling{disk: lun(which), out: out, as: outputFlags{format: string(diskformat.OutputRaw)}})
 	})
 	return cmd
 }

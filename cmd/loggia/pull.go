@@ -22,13 +22,16 @@ import (
 
 func (c *cli) pullCommand() *cobra.Command {
 	var out, seed, disk, region string
+	var as outputFlags
 	cmd := &cobra.Command{Use: "pull GALLERY/IMAGE/VERSION", Short: "Write a disk of a version to a file or device, verified; VERSION may be latest", Args: cobra.ExactArgs(1),
 		Long: `Write a disk of a version to a sparse file, or over a block device, and verify every byte of it.
 What --seed (an older image of any format) already holds is not fetched. Interrupted, the same
-command goes on where it was.`}
+command goes on where it was. A qcow2 or VHD is written as its bytes arrive; one with --compress from a
+raw file beside it, which needs room for both.`}
 	f := cmd.Flags()
 	f.StringVarP(&out, "output", "o", "", "file or block device to write")
 	f.StringVar(&seed, "seed", "", "older image that may hold some of the content")
+	as.add(cmd)
 	f.StringVar(&disk, "disk", "os", "os, or the LUN of a data disk")
 	f.StringVar(&region, "region", "", "region for which latest is resolved (default: of the node that answers)")
 	cmd.RunE = c.call(func(cmd *cobra.Command, cl *client.Client, args []string) error {
@@ -39,11 +42,14 @@ command goes on where it was.`}
 		if out == "" {
 			return usageError{errors.New("--output: name the file to write")}
 		}
+		if err := as.check(out); err != nil {
+			return err
+		}
 		v, err := cl.Version(cmd.Context(), n[0], n[1], n[2], region)
 		if err != nil {
 			return err
 		}
-		return c.pull(cmd.Context(), cl, v, disk, out, seed)
+		return c.pull(cmd.Context(), cl, v, pulling{disk: disk, out: out, seed: seed, as: as})
 	})
 	return cmd
 }
@@ -58,8 +64,16 @@ func findDisk(v v1.Version, name string) (v1.Disk, error) {
 	return v1.Disk{}, &gallery.Error{Kind: gallery.ErrNotFound, Resource: v.Gallery + "/" + v.Image + "/" + v.Name, Message: "has no disk " + name}
 }
 
-func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, name, out, seed string) error {
-	d, err := findDisk(v, name)
+// pulling is what is pulled to where, and how.
+type pulling struct {
+	disk string // its name
+	out  string
+	seed string // "" for none
+	as   outputFlags
+}
+
+func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, q pulling) error {
+	d, err := findDisk(v, q.disk)
 	if err != nil {
 		return err
 	}
@@ -68,8 +82,8 @@ func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, name, o
 		return fmt.Errorf("root of the disk: %w", err)
 	}
 	var older diskformat.Disk
-	if seed != "" {
-		s, err := c.openImage(ctx, seed, imageFlags{})
+	if q.seed != "" {
+		s, err := c.openImage(ctx, q.seed, imageFlags{})
 		if err != nil {
 			return fmt.Errorf("--seed: %w", err)
 		}
@@ -78,7 +92,7 @@ func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, name, o
 	}
 	b := newBoard(c.err)
 	started := time.Now()
-	opts := pull.Options{Root: root, Out: out, TempDir: filepath.Dir(out), Progress: func(p pull.Progress) {
+	opts := pull.Options{Root: root, Out: q.out, TempDir: filepath.Dir(q.out), Progress: func(p pull.Progress) {
 		shown := bar{name: "pull", done: p.Done(), total: p.Total, note: size(p.Wire) + " fetched"}
 		shown.pace(time.Since(started))
 		b.set(shown)
@@ -86,6 +100,7 @@ func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, name, o
 	if older != nil {
 		opts.Seed = older
 	}
+	q.as.apply(&opts, v, root)
 	p, err := pull.Run(ctx, cl.Disk(v.Gallery, v.Image, v.Name, d.LUN), opts)
 	b.close()
 	if errors.Is(err, pull.ErrVerification) {
@@ -95,7 +110,7 @@ func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, name, o
 		return err
 	}
 	took := time.Since(started)
-	fmt.Fprintf(c.err, "%s: %s of data verified in %s: %s fetched (%s on the wire), %s at hand, %s resumed\n", out, size(p.Total),
+	fmt.Fprintf(c.err, "%s: %s of data verified in %s: %s fetched (%s on the wire), %s at hand, %s resumed\n", q.out, size(p.Total),
 		took.Round(10*time.Millisecond), size(p.Fetched), size(p.Wire), size(p.Seeded), size(p.Resumed))
 	return nil
 }
