@@ -149,7 +149,10 @@ func TestRepack(t *testing.T) {
 	}
 	g.unfinished(1)
 	o.Progress = nil
-	o.Repack = func(_ context.Context, from string, to *os.File) error {
+	o.Repack = func(ctx context.Context, from string, to *os.File) error {
+		if err := ctx.Err(); err != nil {
+			t.Errorf("the context has ended: %v", err)
+		}
 		b, err := os.ReadFile(from)
 		if err != nil || !bytes.Equal(b, g.disk) {
 			t.Errorf("what is repacked is another disk: %v", err)

@@ -117,8 +117,9 @@ func (p *puller) report() {
 }
 
 func (p *puller) run(ctx context.Context) (err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends the tree's stream before it is closed
+	whole := ctx
+	ctx, cancel := context.WithCancel(ctx) // ended by fill, too
+	defer cancel()                         // ends the tree's stream before it is closed
 	stream, err := p.src.Tree(ctx)
 	if err != nil {
 		return fmt.Errorf("read manifest: %w", err)
@@ -141,7 +142,7 @@ func (p *puller) run(ctx context.Context) (err error) {
 	if err := p.fill(ctx, cancel, stream); err != nil || p.o.Repack == nil {
 		return err
 	}
-	return p.out.repack(ctx, p.o.Repack)
+	return p.out.repack(whole, p.o.Repack)
 }
 
 // fill writes the disk whose root was read from stream; cancel ends the stream.
