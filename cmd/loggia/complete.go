@@ -44,8 +44,11 @@ func (c *cli) complete(root *cobra.Command) {
 // completeFlags goes through all commands. The daemons' regions are new names: nothing is proposed there.
 func (c *cli) completeFlags(cmd *cobra.Command) {
 	fixed := map[string][]string{
-		"format": {"raw", "qcow2", "vhd"}, "wait": {"all", "local", "none"}, "for": {"all", "local"}, "seat": {"voter", "standby"},
+		"format": {"raw", "qcow2", "vhd", "vhdx", "vmdk"}, "wait": {"all", "local", "none"}, "for": {"all", "local"}, "seat": {"voter", "standby"},
 		"os-type": {"Linux", "Windows"}, "os-state": {"Generalized", "Specialized"}, "generation": {"V1", "V2"}, "architecture": {"x64", "Arm64"},
+	}
+	if cmd.Name() == "pull" { // what is written, not what is read
+		fixed["format"] = []string{"raw", "qcow2", "vhd", "vhd-dynamic"}
 	}
 	asked := map[string]words{"regions": moreRegions, "region": knownRegions, "location": knownRegions, "base": path(3)}
 	has := func(flag string) bool { return cmd.LocalNonPersistentFlags().Lookup(flag) != nil }

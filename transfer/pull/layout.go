@@ -1,7 +1,6 @@
 package pull
 
 import (
-	"errors"
 	"fmt"
 	"io"
 )
@@ -24,7 +23,7 @@ type Layout interface {
 }
 
 // errInPlace: a device is written in place, and only with the guest's bytes as they are.
-var errInPlace = errors.New("a device takes the disk as it is, in no other format")
+var errInPlace = fmt.Errorf("%w: a device takes the disk as it is, in no other format", ErrOutput)
 
 // layout makes the layout that was asked for, or none.
 func (p *puller) layout() (Layout, error) {
