@@ -130,24 +130,18 @@ func (d *lzma) decodeLiteral(w []byte, at int) byte {
 	context := (uint(at)&(1<<d.lp-1))<<d.lc | before>>(8-d.lc)
 	p := d.literal[literalProbs*context:][:literalProbs]
 	symbol := uint32(1)
-	if d.state < 7 {
-		for symbol < 0x100 {
-			symbol = symbol<<1 | d.rc.bit(&p[symbol])
-		}
-	} else {
-		matched, offset := uint32(w[at-int(d.rep[0])-1]), uint32(0x100)
+	if d.state >= 7 { // after a match: as long as the byte is like the one that would have continued it
+		matched := uint32(w[at-int(d.rep[0])-1])
 		for symbol < 0x100 {
 			matched <<= 1
-			want := matched & offset
-			bit := d.rc.bit(&p[offset+want+symbol])
-			symbol = symbol<<1 | bit
-			if bit == 1 {
-				offset = want
-			} else {
-				offset &^= want
+			want := matched & 0x100
+			symbol = symbol<<1 | d.rc.bit(&p[0x100+want+symbol])
+			if symbol&1 != want>>8 {
+				break
 			}
 		}
 	}
+	symbol = d.rc.walk(p, symbol, 0x100)
 	switch {
 	case d.state < 4:
 		d.state = 0

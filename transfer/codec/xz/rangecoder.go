@@ -82,14 +82,36 @@ func (d *rangeDecoder) direct(n uint32) uint32 {
 	return out
 }
 
-// tree decodes a number of n bits, the highest first; p has 1<<n probabilities.
-func (d *rangeDecoder) tree(p []prob, n uint32) uint32 {
-	m := uint32(1)
-	for range n {
-		m = m<<1 | d.bit(&p[m])
+// walk decodes bits from node m of a tree on, the highest first, until it is at limit or beyond, and
+// returns where. It is bit in a loop, with the state in registers: most of the time is spent here.
+func (d *rangeDecoder) walk(p []prob, m, limit uint32) uint32 {
+	rng, code := d.rng, d.code
+	for m < limit {
+		q := &p[m]
+		v := uint32(*q)
+		bound := rng >> probBits * v
+		if code < bound {
+			rng = bound
+			*q = prob(v + (1<<probBits-v)>>probMove)
+			m <<= 1
+		} else {
+			rng -= bound
+			code -= bound
+			*q = prob(v - v>>probMove)
+			m = m<<1 | 1
+		}
+		if rng < topValue {
+			d.rng, d.code = rng, code
+			d.fill()
+			rng, code = d.rng, d.code
+		}
 	}
-	return m - 1<<n
+	d.rng, d.code = rng, code
+	return m
 }
+
+// tree decodes a number of n bits, the highest first; p has 1<<n probabilities.
+func (d *rangeDecoder) tree(p []prob, n uint32) uint32 { return d.walk(p, 1, 1<<n) - 1<<n }
 
 // reverse decodes a number of n bits, the lowest first.
 func (d *rangeDecoder) reverse(p []prob, n uint32) uint32 {
