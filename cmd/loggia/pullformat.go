@@ -50,7 +50,7 @@ func (o *outputFlags) apply(opts *pull.Options, v v1.Version, root digest.Digest
 	case o.compress:
 		opts.Repack = packQCOW2
 	default:
-		opts.Layout = func(size int64) (pull.Layout, error) {
+		opts.Layout = func(size int64) (diskformat.Layout, error) {
 			return diskformat.NewLayout(f, size, [16]byte(root[:16]), v.Published)
 		}
 	}

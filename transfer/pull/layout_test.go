@@ -25,7 +25,7 @@ func newLayoutRig(t *testing.T, size int) *rig {
 
 func (g *rig) layout(o diskformat.Output) Options {
 	opts := g.options()
-	opts.Layout = func(size int64) (Layout, error) {
+	opts.Layout = func(size int64) (diskformat.Layout, error) {
 		return diskformat.NewLayout(o, size, [16]byte(g.d.Root[:16]), time.Unix(1_800_000_000, 0))
 	}
 	return opts

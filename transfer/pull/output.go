@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"loggia/diskformat"
 	"loggia/transfer/chunk"
 )
 
@@ -20,9 +21,9 @@ type output struct {
 	file    *os.File
 	name    string // where it goes at the end; "" for a device
 	partial string
-	packed  string // what takes the name in its place; "" before repack
-	layout  Layout // nil: guest bytes lie where they are on the disk
-	used    bool   // there were bytes in it before, right ones or wrong ones
+	packed  string            // what takes the name in its place; "" before repack
+	layout  diskformat.Layout // nil: guest bytes lie where they are on the disk
+	used    bool              // there were bytes in it before, right ones or wrong ones
 	mode    fs.FileMode
 
 	turn  sync.Mutex // held while writing
@@ -35,7 +36,7 @@ const writeback = 32 << 20
 
 // openOutput opens what to write. The unfinished file's name is made of the root, so that an earlier
 // pull of the same content is found again.
-func openOutput(name string, root chunk.ID, size int64, layout Layout) (*output, error) {
+func openOutput(name string, root chunk.ID, size int64, layout diskformat.Layout) (*output, error) {
 	o := &output{name: name, mode: 0o644, layout: layout}
 	st, err := os.Stat(name)
 	switch {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"loggia/diskformat"
 	"loggia/transfer/chunk"
 	"loggia/transfer/codec"
 	"loggia/transfer/idset"
@@ -55,7 +56,7 @@ type Options struct {
 	Seed SeedSource
 	// Layout makes the layout of a disk of that many bytes, in a file of another format; nil writes the
 	// guest's bytes as they are.
-	Layout func(size int64) (Layout, error)
+	Layout func(size int64) (diskformat.Layout, error)
 	// Repack, where it is set, writes the file at the path from, which is the whole disk, into another
 	// file, which then takes Out's name. It ends soon after ctx. It goes not with Layout.
 	Repack   func(ctx context.Context, from string, to *os.File) error
