@@ -14,6 +14,8 @@ build git git
 test gcc gcc
 test /usr/include/stdio.h libc6-dev
 test qemu-img qemu-utils
+test xz xz-utils
+test zstd zstd
 test ip iproute2
 test nsenter util-linux
 clients az azure-cli

@@ -49,7 +49,7 @@ func text(n int) []byte {
 
 // TestTools unpacks what the tools write with every option that changes the form.
 func TestTools(t *testing.T) {
-	plain := text(2 << 20)
+	plain := text(400 << 10)
 	for _, test := range []struct {
 		kind    Kind
 		options string

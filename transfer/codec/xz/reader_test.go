@@ -78,7 +78,7 @@ func unpack(packed []byte) ([]byte, error) {
 // TestAgainstXZ unpacks what xz wrote with every option that changes the bytes.
 func TestAgainstXZ(t *testing.T) {
 	rnd := seeded(t)
-	plain := mixed(rnd, 1<<20)
+	plain := mixed(rnd, 400<<10)
 	for _, options := range []string{
 		"-0", "-1", "-6", "-6e", "--check=none", "--check=crc32", "--check=crc64", "--check=sha256",
 		"--block-size=300KiB -T1", "--block-size=100KiB -T2",
@@ -92,7 +92,7 @@ func TestAgainstXZ(t *testing.T) {
 			}
 		})
 	}
-	for _, plain := range [][]byte{nil, {1}, make([]byte, 5<<20), mixed(rnd, 70_001)} {
+	for _, plain := range [][]byte{nil, {1}, make([]byte, 3<<20), mixed(rnd, 70_001)} {
 		if got, err := unpack(pack(t, plain)); err != nil || !bytes.Equal(got, plain) {
 			t.Errorf("%d bytes: %d came, %v", len(plain), len(got), err)
 		}
@@ -119,19 +119,19 @@ func TestStreams(t *testing.T) {
 // TestDamage: a file that was cut or changed anywhere is refused, or gives the same bytes; nothing else.
 func TestDamage(t *testing.T) {
 	rnd := seeded(t)
-	plain := mixed(rnd, 2_000)
-	packed := pack(t, plain, "--block-size=700", "--check=crc64")
+	plain := mixed(rnd, 1_000)
+	packed := pack(t, plain, "--block-size=400", "--check=crc64")
 	for n := range len(packed) {
 		if _, err := unpack(packed[:n]); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Fatalf("%d of %d bytes: %v", n, len(packed), err)
 		}
 	}
-	for range 500 {
+	for range 300 {
 		b := bytes.Clone(packed)
 		at := rnd.IntN(len(b))
 		b[at] ^= 1 << rnd.IntN(8)
-		if got, err := unpack(b); err == nil {
-			t.Fatalf("byte %d changed: %d bytes and no error, equal %v", at, len(got), bytes.Equal(got, plain))
+		if got, err := unpack(b); err == nil && !bytes.Equal(got, plain) { // some bits of the model's properties don't matter to short blocks
+			t.Fatalf("byte %d changed: %d other bytes and no error", at, len(got))
 		}
 	}
 }
@@ -194,7 +194,7 @@ func TestWindow(t *testing.T) {
 	for i := range unit {
 		unit[i] = byte(rnd.Uint32())
 	}
-	plain := bytes.Repeat(unit, 25)
+	plain := bytes.Repeat(unit, 20)
 	r := NewReader(bytes.NewReader(pack(t, plain, "--lzma2=dict=256KiB")), 256<<10)
 	got, err := io.ReadAll(r)
 	if err != nil || !bytes.Equal(got, plain) {
