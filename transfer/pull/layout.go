@@ -1,6 +1,7 @@
 package pull
 
 import (
+	"errors"
 	"fmt"
 
 	"loggia/diskformat"
@@ -9,10 +10,16 @@ import (
 // errInPlace: a device is written in place, and only with the guest's bytes as they are.
 var errInPlace = fmt.Errorf("%w: a device takes the disk as it is, in no other format", ErrOutput)
 
+// errBoth is a fault of this program.
+var errBoth = errors.New("a pull has a layout or repacks, not both")
+
 // layout makes the layout that was asked for, or none.
 func (p *puller) layout() (diskformat.Layout, error) {
 	if p.o.Layout == nil {
 		return nil, nil
+	}
+	if p.o.Repack != nil {
+		return nil, errBoth
 	}
 	l, err := p.o.Layout(p.root.Length)
 	if err != nil {

@@ -129,6 +129,11 @@ func TestLayoutRefused(t *testing.T) {
 	if _, err := Run(t.Context(), newNode(g.g, g.d), g.layout("vdi")); !errors.Is(err, diskformat.ErrFormat) {
 		t.Errorf("vdi: %v", err)
 	}
+	both := g.layout(diskformat.OutputQCOW2)
+	both.Repack = func(context.Context, string, *os.File) error { return nil }
+	if _, err := Run(t.Context(), newNode(g.g, g.d), both); !errors.Is(err, errBoth) {
+		t.Errorf("both: %v", err)
+	}
 	g.unfinished(0)
 }
 
