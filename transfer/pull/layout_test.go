@@ -54,7 +54,7 @@ var outputs = map[diskformat.Output]diskformat.Format{diskformat.OutputQCOW2: di
 func TestLayouts(t *testing.T) {
 	for o, format := range outputs {
 		t.Run(string(o), func(t *testing.T) {
-			g := newLayoutRig(t, 130<<20+512)
+			g := newLayoutRig(t, 66<<20+512)
 			n := newNode(g.g, g.d)
 			if _, err := Run(t.Context(), n, g.layout(o)); err != nil {
 				t.Fatal(err)
