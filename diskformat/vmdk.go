@@ -99,11 +99,12 @@ func (c *vmdkCursor) run(off int64) (run, error) {
 // unpack implements mapper. The run's stored is the grain's number: how long the grain is, is known
 // from its marker.
 func (c *vmdkCursor) unpack(dst []byte, r run) error {
-	if whole := min(c.d.grainSize, c.d.size-r.stored*c.d.grainSize); int64(len(dst)) == whole && r.skip == 0 {
+	whole := min(c.d.grainSize, c.d.size-r.stored*c.d.grainSize) // the last grain may hold just what the disk has
+	if int64(len(dst)) == whole {
 		return c.d.unpackGrain(dst, r)
 	}
 	b, err := c.d.grains.get(r.stored, func() ([]byte, error) {
-		b := make([]byte, c.d.grainSize)
+		b := make([]byte, whole)
 		return b, c.d.unpackGrain(b, r)
 	})
 	if err == nil {

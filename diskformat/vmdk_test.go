@@ -55,6 +55,12 @@ func vmdkText1(kind string, sectors int, name string) string {
 // the directory's place in a footer.
 func streamVMDK(t testing.TB, disk []byte) image {
 	t.Helper()
+	return streamVMDKOf(t, disk, 4096)
+}
+
+// streamVMDKOf is streamVMDK with a last grain of at least so many bytes.
+func streamVMDKOf(t testing.TB, disk []byte, last int) image {
+	t.Helper()
 	const flags = vmdkNewlines | vmdkPacked | vmdkMarkers
 	b := make(image, 1024).vmdkHeader(0, 3, flags, uint64(len(disk)/512)).l64(56, vmdkAtEnd)
 	b.put(512, vmdkText1("streamOptimized", len(disk)/512, "stream.vmdk"))
@@ -68,7 +74,7 @@ func streamVMDK(t testing.TB, disk []byte) image {
 		var out bytes.Buffer
 		w := zlib.NewWriter(&out)
 		w.Write(grain)
-		w.Write(make([]byte, 4096-len(grain)))
+		w.Write(make([]byte, max(0, last-len(grain))))
 		w.Close()
 		b = append(b, make(image, vmdkMarker).l64(0, uint64(at/512)).l32(8, uint32(out.Len()))...)
 		b = append(b, out.Bytes()...)
@@ -208,11 +214,17 @@ func TestVMDKFooter(t *testing.T) {
 // TestVMDKLastGrain: a last grain of a stream may hold more than the disk, or just what the disk has.
 func TestVMDKLastGrain(t *testing.T) {
 	rnd := seeded(t)
-	d, err := New(streamVMDK(t, tinyVMDKWant()).source(), Options{Format: VMDK})
-	if err != nil {
-		t.Fatal(err)
+	for _, last := range []int{0, 1024, 4096} {
+		d, err := New(streamVMDKOf(t, tinyVMDKWant(), last).source(), Options{Format: VMDK})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := make([]byte, 2)
+		if _, err := d.ReadAt(p, d.Size()-100); err != nil || string(p) != "ta" {
+			t.Errorf("last grain of %d bytes: %q, %v", last, p, err)
+		}
+		compareDisk(t, rnd, d, tinyVMDKWant())
 	}
-	compareDisk(t, rnd, d, tinyVMDKWant())
 }
 
 func FuzzVMDK(f *testing.F) {
