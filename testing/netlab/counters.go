@@ -27,8 +27,12 @@ func (l *Lab) Counters(region string) (Traffic, error) {
 	return sum, err
 }
 
-// Between returns what region has received from, and sent to, another region.
+// Between returns what region has received from, and sent to, another region. It returns
+// ErrOneLine where the lab has a hub.
 func (l *Lab) Between(region, other string) (Traffic, error) {
+	if l.hub != nil {
+		return Traffic{}, ErrOneLine
+	}
 	all, err := l.region(region).traffic()
 	return all[l.region(other).device()], err
 }

@@ -24,14 +24,23 @@ const (
 // ErrForbidden says that this environment does not let us make network namespaces.
 var ErrForbidden = errors.New("network namespaces are forbidden here: they need root (CAP_SYS_ADMIN, CAP_NET_ADMIN) and /dev/net/tun")
 
-// ErrNoRelay says that the lab was made without distance and rate: the kernel carries its packets.
-var ErrNoRelay = errors.New("the lab was made without a round trip and without a rate")
+// ErrNoRelay says that the kernel carries the packets of the lab: it was made without distance and
+// rate, or with a hub.
+var ErrNoRelay = errors.New("the lab was made without a round trip and without a rate, or with a hub")
+
+// ErrOneLine says that the lab has a hub: what a region exchanges with one other is not counted.
+var ErrOneLine = errors.New("regions with a hub have one line each, which counts what they exchange with all others")
 
 // Options describe a lab.
 type Options struct {
 	Regions  []string
 	RTT      time.Duration // between any two regions
 	RateMbit int           // of each region's line, each way, in 10^6 bit/s; 0 is no limit
+
+	// Hub gives each region one line to a router in the middle instead of a link to every other
+	// region. The kernel carries the packets and shapes both ends of a line (HTB), so there is no
+	// distance, and an interface counts all that crosses the region's line.
+	Hub bool
 
 	// TCPBuffer is the most that a TCP socket may buffer each way, in bytes, and so what bounds one
 	// stream over a distance; 0 leaves the kernel's own (tcp_rmem, tcp_wmem).
@@ -55,6 +64,9 @@ func (o Options) Validate() error {
 		seen[r] = true
 	}
 	errs = append(errs, validRTT(o.RTT))
+	if o.Hub && o.RTT != 0 {
+		errs = append(errs, fmt.Errorf("round trip %s: want 0 with a hub, whose packets the kernel carries", o.RTT))
+	}
 	if o.RateMbit < 0 {
 		errs = append(errs, fmt.Errorf("rate %d Mbit/s: want 0 or more", o.RateMbit))
 	}
@@ -75,7 +87,8 @@ func validRTT(d time.Duration) error {
 type Lab struct {
 	options Options
 	regions []*namespace
-	links   []*link // one per pair
+	links   []*link // one per pair, but none with a hub
+	hub     *hub    // nil without Options.Hub
 	ctx     context.Context
 	cancel  context.CancelFunc // kills the commands and stops the relays
 	relays  errgroup.Group
@@ -108,6 +121,11 @@ func (l *Lab) build() error {
 		if err := ns.setTCPBuffer(l.options.TCPBuffer); err != nil {
 			return fmt.Errorf("region %s: %w", name, err)
 		}
+	}
+	if l.options.Hub {
+		var err error
+		l.hub, err = newHub(l.regions, l.options.RateMbit)
+		return err
 	}
 	lines := make([]line, len(l.regions))
 	for i, a := range l.regions {
@@ -146,6 +164,9 @@ func (l *Lab) SetRTT(d time.Duration) error {
 	if err := validRTT(d); err != nil {
 		return err
 	}
+	if l.hub != nil {
+		return ErrNoRelay
+	}
 	for _, k := range l.links {
 		if k.veth {
 			return ErrNoRelay
@@ -173,6 +194,9 @@ func (l *Lab) setCut(cut bool, a, b string) error {
 	if b != "" {
 		l.region(b) // panics when unknown
 	}
+	if l.hub != nil {
+		return l.hub.setCut(cut, ra, b, l.regions)
+	}
 	for _, k := range l.links {
 		other := k.peer(ra)
 		if other == nil || (b != "" && other.name != b) {
@@ -190,6 +214,9 @@ func (l *Lab) inodes() map[uint64]bool {
 	for _, ns := range l.regions {
 		all[ns.inode] = true
 	}
+	if l.hub != nil {
+		all[l.hub.ns.inode] = true
+	}
 	return all
 }
 
@@ -204,6 +231,10 @@ func (l *Lab) Close() error {
 	errs = append(errs, l.relays.Wait())
 	for _, ns := range l.regions {
 		errs = append(errs, ns.handle.Close())
+	}
+	if l.hub != nil {
+		errs = append(errs, l.hub.ns.handle.Close())
+		l.hub = nil
 	}
 	l.links, l.regions = nil, nil
 	return errors.Join(errs...)
