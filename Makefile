@@ -13,6 +13,10 @@ export LOGGIA_TOOLS  := $(or $(LOGGIA_TOOLS),$(CACHE)/tools/bin)
 export LOGGIA_IMAGES := $(or $(LOGGIA_IMAGES),$(CACHE)/images)
 LOGGIA_BIN := $(CURDIR)/$(BIN)/loggia
 
+# Figures and JSON of the benches; ARGS passes flags to them (make bench-fanout ARGS='-mib 64').
+BENCH_OUT ?= $(CURDIR)/$(BIN)/bench
+ARGS      ?=
+
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(LOGGIA_TOOLS)/staticcheck-$(STATICCHECK_VERSION)
 
@@ -20,11 +24,11 @@ FUZZTIME  ?= 10s
 FUZZTOTAL ?= 6m
 FUZZSEED  ?=
 
-.PHONY: help build test test-clients demo bench lint fuzz faults faults-ci pace tools clean
+.PHONY: help build test test-clients demo bench lint fuzz faults faults-ci pace tools clean bench-fanout
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
 build: ## bin/loggia
 	$(GO) build -trimpath -ldflags '-X main.version=$(VERSION)' -o $(BIN)/ ./cmd/loggia
@@ -51,6 +55,10 @@ bench: build ## throughput beside zstd and a plain copy
 	@$(GO) run ./testing/bench -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES)
 	@$(GO) run ./testing/armbench -loggia $(LOGGIA_BIN)
 	$(GO) test -run '^$$' -bench . -benchmem ./transfer/...
+
+bench-fanout: build ## one origin, four regions, equal lines: what the origin sends, when the last is done (ARGS: flags)
+	@scripts/setup.sh demo
+	@$(GO) run ./testing/fanout -loggia $(LOGGIA_BIN) -out $(BENCH_OUT)/fanout $(ARGS)
 
 faults: build ## kill and cut things, many times each
 	@scripts/setup.sh demo

@@ -25,8 +25,10 @@ type Options struct {
 	Networks bool          // a network namespace for each region; else all on loopback
 	RTT      time.Duration // between any two of them; needs Networks
 	RateMbit int
-	S3       string // versitygw or minio; empty: the filesystem store
-	S3Helper []string
+	Hub      bool     // one shaped line per region instead of a link per pair; needs Networks, and no RTT
+	Buffer   int      // the most that a TCP socket may buffer, in bytes; 0: the kernel's
+	S3       string   // versitygw or minio; empty: the filesystem store
+	S3Helper []string // the command that calls ServeS3 with the arguments that are added; default: Main's
 	LogLevel string
 }
 
@@ -35,7 +37,7 @@ type Cluster struct {
 	o       Options
 	Lab     *netlab.Lab // nil without Networks
 	nodes   map[string]*Process
-	s3      map[string]*bucket
+	s3      map[string]*Bucket
 	token   string
 	spawner *spawner
 	peak    int64 // the most memory that a command of Run has had, in bytes
@@ -43,7 +45,14 @@ type Cluster struct {
 
 // New makes a cluster and waits until every region is ready.
 func New(ctx context.Context, o Options) (*Cluster, error) {
-	c := &Cluster{o: o, nodes: map[string]*Process{}, s3: map[string]*bucket{}, spawner: newSpawner()}
+	if o.S3 != "" && len(o.S3Helper) == 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		o.S3Helper = []string{self, helperArg}
+	}
+	c := &Cluster{o: o, nodes: map[string]*Process{}, s3: map[string]*Bucket{}, spawner: newSpawner()}
 	if err := c.build(ctx); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -52,7 +61,8 @@ func New(ctx context.Context, o Options) (*Cluster, error) {
 
 func (c *Cluster) build(ctx context.Context) (err error) {
 	if c.o.Networks {
-		c.Lab, err = netlab.New(netlab.Options{Regions: append(append([]string(nil), c.o.Regions...), c.o.Extra...), RTT: c.o.RTT, RateMbit: c.o.RateMbit})
+		c.Lab, err = netlab.New(netlab.Options{Regions: append(append([]string(nil), c.o.Regions...), c.o.Extra...),
+			RTT: c.o.RTT, RateMbit: c.o.RateMbit, Hub: c.o.Hub, TCPBuffer: c.o.Buffer})
 		if err != nil {
 			return err
 		}
@@ -265,7 +275,7 @@ func (c *Cluster) Close() error {
 	}
 	for _, s := range c.s3 {
 		if s != nil {
-			errs = append(errs, s.process.Kill())
+			errs = append(errs, s.helper.Stop())
 		}
 	}
 	if c.Lab != nil {

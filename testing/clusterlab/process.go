@@ -1,11 +1,9 @@
 package clusterlab
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +14,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"loggia/testing/measure"
 )
 
 // Process is a running daemon.
@@ -84,17 +84,7 @@ func (p *Process) PeakRSS() (int64, error) {
 		return MaxRSS(p.cmd), nil
 	default:
 	}
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
-	if err != nil {
-		return 0, err
-	}
-	var kib int64
-	for line := range bytesLines(b) {
-		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kib); n == 1 {
-			return kib << 10, nil
-		}
-	}
-	return 0, errors.New("no VmHWM")
+	return measure.PeakRSS(p.PID())
 }
 
 // MaxRSS is the most memory that an ended command has had, in bytes.
@@ -103,20 +93,6 @@ func MaxRSS(cmd *exec.Cmd) int64 {
 		return u.Maxrss << 10
 	}
 	return 0
-}
-
-func bytesLines(b []byte) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		start := 0
-		for i, c := range b {
-			if c == '\n' {
-				if !yield(string(b[start:i])) {
-					return
-				}
-				start = i + 1
-			}
-		}
-	}
 }
 
 // Start starts a region's daemon; it does not wait.
@@ -164,40 +140,4 @@ func (c *Cluster) ready(ctx context.Context, region string) bool {
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, resp.Body)
 	return resp.StatusCode == http.StatusOK
-}
-
-// bucket is a region's S3 server, a process beside its daemon.
-type bucket struct {
-	Endpoint, Bucket, AccessKey, SecretKey, CAFile string
-	process                                        *Process
-}
-
-// startS3 starts a server in the region's network, through a helper command that prints where it is.
-func (c *Cluster) startS3(ctx context.Context, region string) (*bucket, error) {
-	dir := filepath.Join(c.dir(region), "s3")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	args := append(append([]string(nil), c.o.S3Helper[1:]...), c.o.S3, dir, fmt.Sprintf("%s:%d", c.host(region), c.port(region, 9443)))
-	cmd := c.command(ctx, region, c.o.S3Helper[0], args...)
-	out, in, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer out.Close()
-	cmd.Stdout = in
-	p, err := c.spawn(cmd, filepath.Join(dir, "helper.log"))
-	in.Close()
-	if err != nil {
-		return nil, err
-	}
-	line, err := bufio.NewReader(out).ReadBytes('\n')
-	b := &bucket{process: p}
-	if err == nil {
-		err = json.Unmarshal(line, b)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start S3 server of %s (see %s): %w", region, p.log, err), p.Kill())
-	}
-	return b, nil
 }

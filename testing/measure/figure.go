@@ -1,9 +1,12 @@
 package measure
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -119,4 +122,16 @@ func Sparkline(values []float64, most float64, width int) string {
 		line = append(line, marks[max(0, min(level, len(marks)-1))])
 	}
 	return string(line)
+}
+
+// WriteSVG writes the figure into a file, and its folder where that is missing.
+func WriteSVG(file string, f Figure) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	out, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.SVG(out), out.Close())
 }
