@@ -23,7 +23,17 @@ const (
 type packet struct {
 	due  time.Time
 	data []byte
+	room *room // that data lies in, to be given back; nil where data is a copy
 }
+
+// room is where a device's packets are read to.
+type room [maxPacket]byte
+
+var rooms = sync.Pool{New: func() any { return new(room) }}
+
+// smallPacket is what is copied rather than let occupy a room: acknowledgements, mostly. What is
+// larger crosses without a copy, since on two cores copying segments would be the line's limit.
+const smallPacket = 4 << 10
 
 // relay carries packets one way. The time at which a packet arrives is fixed when it is sent:
 // the sender's line, then the distance, then the receiver's line. It never reorders: where the
@@ -67,37 +77,55 @@ func (s *turnstile) pass(t time.Time, n int, rate int64) (time.Time, bool) {
 // read queues what the device sends until it is closed.
 func (r *relay) read(ctx context.Context) error {
 	defer close(r.queue)
-	buf := make([]byte, maxPacket)
 	for {
-		n, err := r.from.Read(buf)
+		buf := rooms.Get().(*room)
+		n, err := r.from.Read(buf[:])
 		if err != nil {
+			rooms.Put(buf)
 			if ctx.Err() != nil || errors.Is(err, os.ErrClosed) {
 				return nil
 			}
 			return fmt.Errorf("read from %s: %w", r.from.Name(), err)
 		}
-		r.enqueue(buf[:n])
+		p := packet{data: buf[:n], room: buf}
+		if n <= smallPacket {
+			p = packet{data: append([]byte(nil), buf[:n]...)}
+			rooms.Put(buf)
+		}
+		if !r.enqueue(p) {
+			p.drop()
+		}
 	}
 }
 
-// enqueue queues a copy of a packet, or drops it.
-func (r *relay) enqueue(data []byte) {
-	size := int64(len(data))
-	if r.cut.Load() || len(data) <= headerLen || r.queued.Load()+size > maxQueuedBytes {
-		return
+// drop gives the packet's room back.
+func (p packet) drop() {
+	if p.room != nil {
+		rooms.Put(p.room)
 	}
-	t, ok := r.up.pass(time.Now(), len(data)-headerLen, r.rate)
+}
+
+// enqueue queues a packet and says whether there was space on the way for it.
+func (r *relay) enqueue(p packet) bool {
+	size := int64(len(p.data))
+	if r.cut.Load() || size <= headerLen || r.queued.Load()+size > maxQueuedBytes {
+		return false
+	}
+	t, ok := r.up.pass(time.Now(), len(p.data)-headerLen, r.rate)
 	if ok {
-		t, ok = r.down.pass(t.Add(time.Duration(r.delay.Load())), len(data)-headerLen, r.rate)
+		t, ok = r.down.pass(t.Add(time.Duration(r.delay.Load())), len(p.data)-headerLen, r.rate)
 	}
 	if !ok {
-		return
+		return false
 	}
+	p.due = t
 	r.queued.Add(size)
 	select {
-	case r.queue <- packet{t, append([]byte(nil), data...)}:
+	case r.queue <- p:
+		return true
 	default:
 		r.queued.Add(-size)
+		return false
 	}
 }
 
@@ -115,12 +143,22 @@ func (r *relay) write(ctx context.Context) error {
 			}
 		}
 		r.queued.Add(-int64(len(p.data)))
-		if r.cut.Load() {
-			continue
-		}
-		if _, err := r.to.Write(p.data); err != nil && !transient(err) && ctx.Err() == nil {
+		err := r.deliver(p)
+		p.drop()
+		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("write to %s: %w", r.to.Name(), err)
 		}
+	}
+	return nil
+}
+
+// deliver writes a packet, unless the link is cut.
+func (r *relay) deliver(p packet) error {
+	if r.cut.Load() {
+		return nil
+	}
+	if _, err := r.to.Write(p.data); err != nil && !transient(err) {
+		return err
 	}
 	return nil
 }
