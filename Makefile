@@ -24,7 +24,7 @@ FUZZTIME  ?= 10s
 FUZZTOTAL ?= 6m
 FUZZSEED  ?=
 
-.PHONY: help build test test-clients demo bench lint fuzz faults faults-ci pace tools clean bench-fanout
+.PHONY: help build test test-clients demo bench lint fuzz faults faults-ci pace tools clean bench-fanout bench-longpipe
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -59,6 +59,11 @@ bench: build ## throughput beside zstd and a plain copy
 bench-fanout: build ## one origin, four regions, equal lines: what the origin sends, when the last is done (ARGS: flags)
 	@scripts/setup.sh demo
 	@$(GO) run ./testing/fanout -loggia $(LOGGIA_BIN) -out $(BENCH_OUT)/fanout $(ARGS)
+
+bench-longpipe: build ## one replication over 200 ms and 1 Gbit/s, and of the real images over 20 ms
+	@scripts/setup.sh demo
+	@scripts/images.sh - v1 v2
+	@$(GO) run ./testing/longpipe -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES) -out $(BENCH_OUT)/longpipe $(ARGS)
 
 faults: build ## kill and cut things, many times each
 	@scripts/setup.sh demo
