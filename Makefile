@@ -24,7 +24,7 @@ FUZZTIME  ?= 10s
 FUZZTOTAL ?= 6m
 FUZZSEED  ?=
 
-.PHONY: help build test test-clients demo bench lint fuzz faults faults-ci pace tools clean bench-fanout bench-longpipe
+.PHONY: help build test test-clients demo bench lint fuzz faults faults-ci pace tools clean bench-fanout bench-longpipe bench-peers
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -55,6 +55,13 @@ bench: build ## throughput beside zstd and a plain copy
 	@$(GO) run ./testing/bench -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES)
 	@$(GO) run ./testing/armbench -loggia $(LOGGIA_BIN)
 	$(GO) test -run '^$$' -bench . -benchmem ./transfer/...
+
+bench-peers: build ## Loggia beside zstd, restic, kopia, desync, mc, rclone, aws and casync, and its goals (STORE=minio, versitygw or filesystem)
+	@scripts/setup.sh demo peers
+	@$(GO) run ./scripts/s3install
+	@$(GO) run ./testing/peers -install
+	@scripts/images.sh - v1 v2 v2b rand sparse
+	@$(GO) run ./testing/peers -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES) -out $(BENCH_OUT)/peers -store $(or $(STORE),minio) $(ARGS)
 
 bench-fanout: build ## one origin, four regions, equal lines: what the origin sends, when the last is done (ARGS: flags)
 	@scripts/setup.sh demo

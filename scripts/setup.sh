@@ -2,7 +2,9 @@
 # Installs the Debian packages that a task needs and this machine lacks. With nothing to install it
 # needs neither root nor network.
 #
-#   setup.sh [build|test|clients|demo|all]...     (default: all)
+# Peers to be measured beside are no part of all.
+#
+#   setup.sh [build|test|clients|demo|peers|all]...     (default: all)
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -29,6 +31,9 @@ demo mount mount
 demo qemu-img qemu-utils
 demo openssl openssl
 demo zstd zstd
+peers restic restic
+peers /usr/bin/aws awscli
+peers casync casync
 demo ip iproute2
 demo nsenter util-linux
 LIST
@@ -53,7 +58,7 @@ root() {
 tasks=" ${*:-all} "
 missing=()
 while read -r task shows package; do
-  [[ $tasks == *" all "* || $tasks == *" $task "* ]] || continue
+  [[ $tasks == *" all "* && $task != peers || $tasks == *" $task "* ]] || continue
   present "$shows" || [[ " ${missing[*]-} " == *" $package "* ]] || missing+=("$package")
 done < <(packages)
 ((${#missing[@]})) || exit 0

@@ -70,3 +70,13 @@ func Evenly(size, data int64, count int) []Extent {
 	}
 	return all
 }
+
+// Overwrite writes bytes of Stream(seed) over a part of a disk.
+func Overwrite(file string, e Extent, seed uint64) error {
+	f, err := os.OpenFile(file, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.NewOffsetWriter(f, e.Offset), io.LimitReader(Stream(seed), e.Length))
+	return errors.Join(err, f.Close())
+}

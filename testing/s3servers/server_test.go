@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"loggia/testing/gotools"
 )
 
 func TestServers(t *testing.T) {
@@ -41,7 +43,7 @@ func TestStartReportsWhyItFails(t *testing.T) {
 }
 
 func TestUnknownKind(t *testing.T) {
-	t.Setenv(ToolsEnv, t.TempDir())
+	t.Setenv(gotools.DirEnv, t.TempDir())
 	if _, err := StartProcess(t.Context(), "gofakes3", t.TempDir(), "127.0.0.1:0"); err == nil {
 		t.Fatal("started")
 	}
