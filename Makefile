@@ -24,7 +24,7 @@ FUZZTIME  ?= 10s
 FUZZTOTAL ?= 6m
 FUZZSEED  ?=
 
-.PHONY: help build test test-clients demo bench lint fuzz faults faults-ci pace tools clean bench-fanout bench-longpipe bench-peers
+.PHONY: help build test test-clients demo bench lint fuzz faults faults-ci pace tools clean bench-fanout bench-longpipe bench-peers bench-nightly bench-memory faults-sources
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -71,6 +71,15 @@ bench-longpipe: build ## one replication over 200 ms and 1 Gbit/s, and of the re
 	@scripts/setup.sh demo
 	@scripts/images.sh - v1 v2
 	@$(GO) run ./testing/longpipe -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES) -out $(BENCH_OUT)/longpipe $(ARGS)
+
+bench-nightly: build ## a hundred nightly versions, seven kept: what the store holds, is asked and takes (STORE as above)
+	@scripts/setup.sh demo
+	@scripts/images.sh - v1 v2
+	@$(GO) run ./testing/nightly -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES) -out $(BENCH_OUT)/nightly -store $(or $(STORE),filesystem) $(ARGS)
+
+bench-memory: build ## peak memory of command and nodes over disks of 1, 4 and 20 GiB and 1 TiB
+	@scripts/setup.sh demo
+	@$(GO) run ./testing/memory -loggia $(LOGGIA_BIN) -out $(BENCH_OUT)/memory $(ARGS)
 
 faults: build ## kill and cut things, many times each
 	@scripts/setup.sh demo

@@ -30,6 +30,7 @@ type Options struct {
 	S3       string   // versitygw or minio; empty: the filesystem store
 	S3Helper []string // the command that calls ServeS3 with the arguments that are added; default: Main's
 	LogLevel string
+	Config   string // further lines of every daemon's configuration
 }
 
 // Cluster is a running cluster. It is for one goroutine, but for CLI.
@@ -150,6 +151,7 @@ func (c *Cluster) configure(ctx context.Context, region string, first bool) erro
 		cluster += fmt.Sprintf(", join: ['%s'], token_file: %s", strings.TrimPrefix(c.Address(c.o.Regions[0]), "https://"), file)
 	}
 	fmt.Fprintf(&b, "cluster: {%s}\nstores:\n%s", cluster, c.storeConfig(region))
+	b.WriteString(c.o.Config)
 	return os.WriteFile(filepath.Join(c.dir(region), "loggia.yaml"), []byte(b.String()), 0o600)
 }
 

@@ -113,17 +113,35 @@ func (c *Cluster) Log(region string) string { return filepath.Join(c.dir(region)
 
 // HTTP returns a client that calls from inside a region.
 func (c *Cluster) HTTP(region string) *http.Client {
-	pool := x509.NewCertPool()
-	if pem, err := os.ReadFile(c.CACert()); err == nil {
-		pool.AppendCertsFromPEM(pem)
+	pool, err := certificates(c.CACert())
+	if err != nil {
+		pool = x509.NewCertPool() // before the first node is up there is no CA, and nobody to call
 	}
+	return &http.Client{Timeout: 30 * time.Second, Transport: c.transport(region, pool)}
+}
+
+// transport calls from inside a region.
+func (c *Cluster) transport(region string, trusted *x509.CertPool) *http.Transport {
 	dial := (&net.Dialer{Timeout: 5 * time.Second}).DialContext
 	if c.Lab != nil {
 		dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			return c.Lab.Dial(ctx, region, network, addr)
 		}
 	}
-	return &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: pool}}}
+	return &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: trusted}}
+}
+
+// certificates reads a PEM file of authorities.
+func certificates(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate", file)
+	}
+	return pool, nil
 }
 
 func (c *Cluster) ready(ctx context.Context, region string) bool {

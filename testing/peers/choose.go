@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -63,6 +64,16 @@ func (b *bench) chooseTools(ctx context.Context, names string) error {
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("%s: its version: %w: %s", name, err, out)
+		}
+		for step, script := range t.perhaps {
+			cmd := exec.CommandContext(ctx, "bash", "-o", "pipefail", "-c", script)
+			cmd.Env = append(os.Environ(), "LOGGIA="+b.Loggia)
+			if cmd.Run() != nil {
+				t.steps = maps.Clone(t.steps)
+				delete(t.steps, step)
+				b.Missing[name+" "+step] = "this build does not have it"
+				b.jobs = slices.DeleteFunc(slices.Clone(b.jobs), func(j job) bool { return j.step == step && name == loggia })
+			}
 		}
 		b.Tools[name] = strings.TrimSpace(string(out))
 		b.tools = append(b.tools, t)

@@ -90,6 +90,9 @@ func (b *bench) judge() {
 		if !b.has(g.job) {
 			continue
 		}
+		if g.peer == "mc" && b.Tools["mc"] == "" {
+			g.peer = "rclone" // which copies to directories, too
+		}
 		mine, name := b.of(g.job, loggia), fmt.Sprintf("%s: time, in that of %s", g.job, g.peer)
 		got := b.ratio(mine, b.of(g.job, g.peer), result.seconds).Median
 		if part, ok := standIn[g.job][g.peer]; ok && math.IsNaN(got) {

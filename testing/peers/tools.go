@@ -17,10 +17,12 @@ type tool struct {
 	s3Only   bool
 	before   string
 	steps    map[string]string
+	perhaps  map[string]string // scripts that succeed where the tool at hand has the step
 }
 
 var allTools = []tool{
 	{Name: loggia, version: `"$LOGGIA" --version`,
+		perhaps: map[string]string{pullLinks: `"$LOGGIA" pull --help | grep -q -- --links`},
 		steps: map[string]string{
 			publish:   `"$LOGGIA" publish "$IMAGE" peers/image/$NUMBER --wait local`,
 			replicate: `"$LOGGIA" version update peers/image/$NUMBER --regions a,b && "$LOGGIA" wait peers/image/$NUMBER`,
