@@ -2,11 +2,12 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"loggia/testing/disks"
 )
 
 // blockSize is ext4's.
@@ -34,19 +35,9 @@ func data(f *os.File) ([]run, error) {
 // eachBlock calls fn with every block of a file that is in no hole.
 func eachBlock(f *os.File, fn func(n int64, block []byte)) error {
 	buf := make([]byte, 1<<20)
-	for at := int64(0); ; {
-		start, err := unix.Seek(int(f.Fd()), at, unix.SEEK_DATA)
-		if errors.Is(err, unix.ENXIO) {
-			return nil // the rest is a hole
-		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.Name(), err)
-		}
-		end, err := unix.Seek(int(f.Fd()), start, unix.SEEK_HOLE)
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.Name(), err)
-		}
-		for at = start / blockSize * blockSize; at < end; {
+	return disks.Data(f, func(e disks.Extent) error {
+		end := e.Offset + e.Length
+		for at := e.Offset / blockSize * blockSize; at < end; {
 			n, err := f.ReadAt(buf[:min(int64(len(buf)), (end-at+blockSize-1)/blockSize*blockSize)], at)
 			if err != nil && !errors.Is(err, io.EOF) {
 				return err
@@ -59,7 +50,8 @@ func eachBlock(f *os.File, fn func(n int64, block []byte)) error {
 			}
 			at += int64(n)
 		}
-	}
+		return nil
+	})
 }
 
 func zero(b []byte) bool {
