@@ -93,6 +93,10 @@ pace: build ## limits between regions against the kernel's counters, without and
 	@$(GO) run ./testing/pacelab -loggia $(LOGGIA_BIN)
 	@$(GO) run ./testing/pacelab -loggia $(LOGGIA_BIN) -rtt 20ms
 
+faults-sources: build ## kill -9 of a source and of the target of a copy that has two sources
+	@scripts/setup.sh demo
+	@$(GO) run ./testing/faultlab -loggia $(LOGGIA_BIN) -only many-source,many-target $(ARGS)
+
 lint: $(STATICCHECK) ## gofmt, vet, staticcheck, and the rules of the house
 	@bad=$$(gofmt -l .); test -z "$$bad" || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
 	$(GO) vet ./...

@@ -30,7 +30,7 @@ func main() {
 	loggia := flag.String("loggia", "bin/loggia", "the binary")
 	once := flag.Bool("once", false, "each kind of fault once")
 	count := flag.Int("count", 20, "how often each kind of fault")
-	only := flag.String("only", "cli,source,target,leader,stop", "kinds of faults")
+	only := flag.String("only", "cli,source,target,leader,stop", "kinds of faults: these, and many-source, many-target of a copy with two sources")
 	seed := flag.Uint64("seed", seedFrom(os.Getenv("LOGGIA_SEED")), "of the random moments (LOGGIA_SEED)")
 	flag.String("images", "", "not used: the images are made here, and do not compress")
 	flag.Parse()
@@ -68,19 +68,26 @@ func (l *lab) run(loggia string, kinds []string) (err error) {
 		}
 		err = os.RemoveAll(l.dir)
 	}()
-	var transfers, elections []string
+	var transfers, elections, sources []string
 	for _, k := range kinds {
 		switch k {
 		case "cli", "source", "target":
 			transfers = append(transfers, k)
 		case "leader", "stop":
 			elections = append(elections, k)
+		case "many-source", "many-target":
+			sources = append(sources, k)
 		default:
-			return fmt.Errorf("--only: %q: must be cli, source, target, leader or stop", k)
+			return fmt.Errorf("--only: %q: must be cli, source, target, many-source, many-target, leader or stop", k)
 		}
 	}
 	if len(transfers) > 0 {
 		if err := l.transfers(transfers); err != nil {
+			return err
+		}
+	}
+	if len(sources) > 0 {
+		if err := l.sources(sources); err != nil {
 			return err
 		}
 	}

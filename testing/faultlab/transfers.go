@@ -3,9 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +14,7 @@ import (
 	"time"
 
 	"loggia/testing/clusterlab"
+	"loggia/testing/disks"
 )
 
 // The set-up of transfers: a client, the region it publishes in, and the one that copies, each in a
@@ -69,31 +67,7 @@ func (l *lab) transfers(kinds []string) (err error) {
 func (t *transferLab) disk() (string, string, error) {
 	t.serial++
 	file := filepath.Join(t.dir, "disk.raw")
-	f, err := os.Create(file)
-	if err != nil {
-		return "", "", err
-	}
-	defer f.Close()
-	var key [32]byte
-	for i := 0; i < len(key); i += 8 {
-		binary.LittleEndian.PutUint64(key[i:], t.rng.Uint64())
-	}
-	block, err := aes.NewCipher(key[:])
-	if err != nil {
-		return "", "", err
-	}
-	w := cipher.StreamWriter{S: cipher.NewCTR(block, make([]byte, 16)), W: f}
-	if _, err := io.CopyN(w, zeros{}, diskSize); err != nil {
-		return "", "", err
-	}
-	return file, fmt.Sprintf("faults/disk/1.0.%d", t.serial), f.Sync()
-}
-
-type zeros struct{}
-
-func (zeros) Read(b []byte) (int, error) {
-	clear(b)
-	return len(b), nil
+	return file, fmt.Sprintf("faults/disk/1.0.%d", t.serial), disks.Random(file, diskSize, t.rng.Uint64())
 }
 
 // sent is what one side of a link has sent to the other, by the kernel's counters.
@@ -245,15 +219,19 @@ func (t *transferLab) killNode(region string, ended <-chan error, gone func()) e
 	}
 }
 
-// await polls closely: the moment of a kill must be met.
+// await polls closely: the moment of a kill must be met. It waits five minutes at most.
 func (t *transferLab) await(ok func() bool, ended <-chan error) error {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
+	late := time.NewTimer(5 * time.Minute)
+	defer late.Stop()
 	for !ok() {
 		select {
 		case <-tick.C:
 		case err := <-ended:
 			return fmt.Errorf("the transfer ended before: %v", err)
+		case <-late.C:
+			return errors.New("the moment did not come in 5 minutes")
 		case <-t.ctx.Done():
 			return t.ctx.Err()
 		}
