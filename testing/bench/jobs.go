@@ -8,12 +8,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"loggia/testing/clusterlab"
+	"loggia/testing/measure"
 )
 
 const (
@@ -59,31 +57,11 @@ func (b *bench) keep(job string, r result) {
 
 func (b *bench) image(name string) string { return filepath.Join(b.images, name+".raw") }
 
-// allocated is what a sparse file occupies, in bytes.
-func allocated(path string) (int64, error) {
-	st, err := os.Stat(path)
-	if err != nil {
-		return 0, err
-	}
-	sys, ok := st.Sys().(*syscall.Stat_t)
-	if !ok {
-		return st.Size(), nil
-	}
-	return sys.Blocks * 512, nil
-}
-
 func (b *bench) repetition() (err error) {
 	if err := b.yardsticks(); err != nil {
 		return err
 	}
 	o := clusterlab.Options{Loggia: b.loggia, Dir: filepath.Join(b.dir, "cluster"), Regions: []string{home, away, rest}, Networks: true, LogLevel: "warn", S3: b.store}
-	if b.store != "" {
-		self, err := os.Executable()
-		if err != nil {
-			return err
-		}
-		o.S3Helper = []string{filepath.Join(filepath.Dir(self), "demo"), "s3"}
-	}
 	if b.c, err = clusterlab.New(b.ctx, o); err != nil {
 		return err
 	}
@@ -112,7 +90,7 @@ func (b *bench) repetition() (err error) {
 
 // yardsticks are what others do with the same file on the same machine.
 func (b *bench) yardsticks() error {
-	n, err := allocated(b.image("v1"))
+	n, err := measure.Allocated(b.image("v1"))
 	if err != nil {
 		return err
 	}
@@ -136,7 +114,7 @@ func (b *bench) yardsticks() error {
 
 // measure runs commands of a region, one after the other, and counts what they cost together.
 func (b *bench) measure(job, image, region string, commands ...[]string) error {
-	data, err := allocated(b.image(image))
+	data, err := measure.Allocated(b.image(image))
 	if err != nil {
 		return err
 	}
@@ -174,10 +152,10 @@ func (b *bench) measure(job, image, region string, commands ...[]string) error {
 	return nil
 }
 
-// forgetPeaks begins the daemons' peaks of memory anew (proc(5), clear_refs), so that each job has its own.
+// forgetPeaks begins the daemons' peaks of memory anew, so that each job has its own.
 func (b *bench) forgetPeaks() error {
 	for _, name := range daemons {
-		if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", b.c.Node(name).PID()), []byte("5"), 0o200); err != nil {
+		if err := measure.ResetPeak(b.c.Node(name).PID()); err != nil {
 			return fmt.Errorf("peak memory of %s: %w", name, err)
 		}
 	}
@@ -196,18 +174,11 @@ func (b *bench) link() int64 {
 func (b *bench) cpu() (time.Duration, error) {
 	var sum time.Duration
 	for _, name := range daemons {
-		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", b.c.Node(name).PID()))
+		used, err := measure.CPU(b.c.Node(name).PID())
 		if err != nil {
 			return 0, err
 		}
-		fields := strings.Fields(string(raw[strings.LastIndexByte(string(raw), ')')+1:]))
-		for _, f := range fields[11:13] { // utime and stime, in ticks of 10 ms
-			n, err := strconv.ParseInt(f, 10, 64)
-			if err != nil {
-				return 0, err
-			}
-			sum += time.Duration(n) * 10 * time.Millisecond
-		}
+		sum += used
 	}
 	return sum, nil
 }

@@ -7,9 +7,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
+
+	"loggia/testing/clusterlab"
 )
 
 func main() {
@@ -17,14 +17,11 @@ func main() {
 	images := flag.String("images", "", "directory with v1.raw, v2.raw, v2b.raw and sparse.raw")
 	store := flag.String("store", "", "versitygw or minio; default: the filesystem store")
 	reps := flag.Int("reps", 3, "repetitions; medians are shown")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	b := &bench{ctx: ctx, images: *images, store: *store, results: map[string][]result{}}
-	if err := b.run(*loggia, *reps); err != nil {
-		fmt.Fprintln(os.Stderr, "bench: FAILED: "+err.Error())
-		os.Exit(1)
-	}
+	clusterlab.Main("bench", func(ctx context.Context) error {
+		flag.Parse()
+		b := &bench{ctx: ctx, images: *images, store: *store, results: map[string][]result{}}
+		return b.run(*loggia, *reps)
+	})
 }
 
 func (b *bench) run(loggia string, reps int) (err error) {
@@ -46,6 +43,5 @@ func (b *bench) run(loggia string, reps int) (err error) {
 			return err
 		}
 	}
-	b.table()
-	return b.verdicts()
+	return errors.Join(b.table(), b.verdicts())
 }

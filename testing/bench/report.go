@@ -7,7 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
+
+	"loggia/testing/measure"
 )
 
 // median picks the middle repetition by one of its numbers.
@@ -20,21 +21,20 @@ func median[T cmp.Ordered](rs []result, of func(result) T) T {
 	return all[len(all)/2]
 }
 
-func (b *bench) table() {
+func (b *bench) table() error {
 	yard := median(b.results["zstd -1 v1"], func(r result) float64 { return r.wall.Seconds() })
 	fmt.Printf("\nmedians of %d; MB are 10^6 bytes of guest data that is no hole; CPU is of the command and all daemons\n\n", len(b.results["zstd -1 v1"]))
-	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "job\tseconds\tMB/s\tCPU s per GB\tof zstd -1's time\tMB on the link\tRSS MiB: command\tdaemon\t")
+	t := measure.Table{Head: []string{"job", "seconds", "MB/s", "CPU s per GB", "of zstd -1's time", "MB on the link", "RSS MiB: command", "daemon"}}
 	for _, job := range b.order {
 		rs := b.results[job]
 		wall := median(rs, func(r result) float64 { return r.wall.Seconds() })
 		data := float64(rs[0].data)
-		fmt.Fprintf(w, "%s\t%.2f\t%.0f\t%.2f\t%.2f\t%.1f\t%d\t%d\t\n", job, wall, data/1e6/wall,
-			median(rs, func(r result) float64 { return r.cpu.Seconds() })/(data/1e9), wall/yard,
-			float64(median(rs, func(r result) int64 { return r.link }))/1e6,
-			median(rs, func(r result) int64 { return r.client })>>20, median(rs, func(r result) int64 { return r.node() })>>20)
+		t.Row(job, fmt.Sprintf("%.2f", wall), fmt.Sprintf("%.0f", data/1e6/wall),
+			fmt.Sprintf("%.2f", median(rs, func(r result) float64 { return r.cpu.Seconds() })/(data/1e9)), fmt.Sprintf("%.2f", wall/yard),
+			measure.MB(median(rs, func(r result) int64 { return r.link })),
+			measure.MiB(median(rs, func(r result) int64 { return r.client })), measure.MiB(median(rs, func(r result) int64 { return r.node() })))
 	}
-	w.Flush()
+	return t.Print(os.Stdout)
 }
 
 // verdicts hold the bytes and the memory, which do not depend on the machine, to what is promised.
