@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -38,8 +39,19 @@ type story struct {
 	Links  []link             `json:"links"`
 	Step   float64            `json:"sampleSeconds"`
 
+	Restart float64 `json:"restart,omitempty"` // when the killed region was started again
+
 	began   time.Time
 	version string
+}
+
+// sent is what a region has sent until the killed one was started again, or till the end.
+func (s *story) sent(region int) int64 {
+	steps := s.Links[region].Sent
+	if s.Restart > 0 {
+		steps = steps[:min(len(steps), int(s.Restart/s.Step))]
+	}
+	return total(steps)
 }
 
 // took is how long a region waited, in seconds.
@@ -121,9 +133,9 @@ func (b *bench) target(ctx context.Context, s *story, regions ...string) error {
 // wait waits until regions are done and notes when.
 func (b *bench) wait(ctx context.Context, s *story, each func(v1.VersionStatus) error, regions ...string) error {
 	done, err := b.c.Completed(ctx, origin, s.version, regions, each)
-	for r, at := range done {
+	for _, r := range slices.SortedFunc(maps.Keys(done), func(a, b string) int { return done[a].Compare(done[b]) }) {
 		if _, known := s.Done[r]; !known && r != origin {
-			s.Done[r] = at.Sub(s.began).Seconds()
+			s.Done[r] = done[r].Sub(s.began).Seconds()
 			s.Events = append(s.Events, fmt.Sprintf("%5.1f s: %s is Completed", s.Done[r], r))
 			fmt.Println("   " + s.Events[len(s.Events)-1])
 		}
@@ -186,6 +198,7 @@ func (b *bench) churn(ctx context.Context, s *story) error {
 		return err
 	}
 	s.event("%s is started again", victim)
+	s.Restart = time.Since(s.began).Seconds()
 	if err := b.c.Start(ctx, victim); err != nil {
 		return err
 	}
