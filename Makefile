@@ -24,7 +24,7 @@ FUZZTIME  ?= 10s
 FUZZTOTAL ?= 6m
 FUZZSEED  ?=
 
-.PHONY: help build test test-clients demo bench lint fuzz faults faults-ci pace tools clean bench-fanout bench-longpipe bench-peers bench-nightly bench-memory faults-sources
+.PHONY: help build test test-clients demo bench bench-peers bench-fanout bench-longpipe bench-nightly bench-memory lint fuzz faults faults-ci faults-sources pace tools clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -89,13 +89,13 @@ faults-ci: build ## each kind of fault once
 	@scripts/setup.sh demo
 	@$(GO) run ./testing/faultlab -loggia $(LOGGIA_BIN) -images $(LOGGIA_IMAGES) -once
 
-pace: build ## limits between regions against the kernel's counters, without and with distance (needs root)
-	@$(GO) run ./testing/pacelab -loggia $(LOGGIA_BIN)
-	@$(GO) run ./testing/pacelab -loggia $(LOGGIA_BIN) -rtt 20ms
-
 faults-sources: build ## kill -9 of a source and of the target of a copy that has two sources
 	@scripts/setup.sh demo
 	@$(GO) run ./testing/faultlab -loggia $(LOGGIA_BIN) -only many-source,many-target $(ARGS)
+
+pace: build ## limits between regions against the kernel's counters, without and with distance (needs root)
+	@$(GO) run ./testing/pacelab -loggia $(LOGGIA_BIN)
+	@$(GO) run ./testing/pacelab -loggia $(LOGGIA_BIN) -rtt 20ms
 
 lint: $(STATICCHECK) ## gofmt, vet, staticcheck, and the rules of the house
 	@bad=$$(gofmt -l .); test -z "$$bad" || { echo "gofmt would change:"; echo "$$bad"; exit 1; }
