@@ -11,10 +11,11 @@ type Pair struct {
 }
 
 // TableDiff calls changed for every span of after at which one of its two leaves is not that of before, in order of address, and
-// equal with the table's sums of everything else: together they make those of the whole table. Subtrees that are equal in both trees
-// are not read, so the cost follows the difference. Spans that only before has are passed over.
+// equal for every run of spans, holes among them, in which both leaves are those of before, with the table's sums of it: together they make
+// those of the whole table. Subtrees that are equal in both trees are not read, so the cost follows the difference. Spans that only before has
+// are passed over.
 // ErrInvalid: spans of another length, or one tree of after has a leaf where the other has none. Errors of the functions end it.
-func TableDiff(ctx context.Context, g Getter, before, after Pair, changed func(leaf, table SpanRef) error, equal func(Sums)) error {
+func TableDiff(ctx context.Context, g Getter, before, after Pair, changed func(leaf, table SpanRef) error, equal func(first, spans int64, sums Sums)) error {
 	level := after.Root.Shape().Height()
 	d := tableDiffer{get: g, before: before, after: after, changed: changed, equal: equal}
 	var old pairAt
@@ -43,7 +44,7 @@ type tableDiffer struct {
 	get           Getter
 	before, after Pair
 	changed       func(leaf, table SpanRef) error
-	equal         func(Sums)
+	equal         func(first, spans int64, sums Sums)
 }
 
 // diff compares the subtrees of one level at span base.
@@ -54,7 +55,7 @@ func (d *tableDiffer) diff(ctx context.Context, level int, base int64, a, b pair
 	case b.leaf == nil || b.table == nil:
 		return invalid("table and manifest differ at span %d", base)
 	case a.same(b):
-		d.equal(b.table.sums)
+		d.equal(base, min(width(level), d.after.Root.Shape().Spans()-base), b.table.sums)
 		return nil
 	case level == 0:
 		return d.changed(SpanRef{Span: base, ID: b.leaf.id, Sums: b.leaf.sums}, SpanRef{Span: base, ID: b.table.id, Sums: b.table.sums})

@@ -20,6 +20,7 @@ func checkTableDiff(t *testing.T, st *nodes, before, after Pair, a, b map[int64]
 		}
 	}
 	var sums Sums
+	equal := make(map[int64]bool)
 	last := int64(-1)
 	err := TableDiff(t.Context(), st, before, after, func(leaf, table SpanRef) error {
 		if leaf.Span <= last || want[leaf.Span] != [2]chunk.ID{leaf.ID, table.ID} || leaf.Span != table.Span {
@@ -29,9 +30,22 @@ func checkTableDiff(t *testing.T, st *nodes, before, after Pair, a, b map[int64]
 		delete(want, leaf.Span)
 		sums = sums.add(table.Sums)
 		return nil
-	}, func(s Sums) { sums = sums.add(s) })
+	}, func(first, spans int64, s Sums) {
+		for span := first; span < first+spans; span++ {
+			if leaves, ok := b[span]; ok && a[span] != leaves {
+				t.Errorf("span %d is said to be equal", span)
+			}
+			equal[span] = true
+		}
+		sums = sums.add(s)
+	})
 	if err != nil || len(want) > 0 {
 		t.Fatalf("TableDiff: %v, %d spans were left out", err, len(want))
+	}
+	for span, leaves := range b {
+		if a[span] == leaves && !equal[span] {
+			t.Errorf("span %d is equal, and nothing says so", span)
+		}
 	}
 	if sums != after.Table.sums() {
 		t.Errorf("sums %v, the table's are %v", sums, after.Table.sums())
@@ -147,7 +161,7 @@ func TestTableDiffCostFollowsTheDifference(t *testing.T) {
 		st.reads = 0
 		var changed int
 		var equal Sums
-		err := TableDiff(t.Context(), st, before, after, func(SpanRef, SpanRef) error { changed++; return nil }, func(s Sums) { equal = equal.add(s) })
+		err := TableDiff(t.Context(), st, before, after, func(SpanRef, SpanRef) error { changed++; return nil }, func(_, _ int64, s Sums) { equal = equal.add(s) })
 		if err != nil || changed != want || equal.Count != int64(16384/every-want) {
 			t.Fatalf("%v, %d spans changed, %d equal, want %d changed", err, changed, equal.Count, want)
 		}
@@ -172,11 +186,11 @@ func TestTableDiffRefusesTreesThatDoNotFit(t *testing.T) {
 	before.Table, _ = buildTable(t, st, a, before.Root, f)
 	after.Table = before.Table // has a leaf at span 7
 	ignore := func(SpanRef, SpanRef) error { return nil }
-	if err := TableDiff(t.Context(), st, Pair{}, after, ignore, func(Sums) {}); !errors.Is(err, ErrInvalid) {
+	if err := TableDiff(t.Context(), st, Pair{}, after, ignore, func(int64, int64, Sums) {}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("table of another disk: %v, want ErrInvalid", err)
 	}
 	before.Root.Params.Span *= 2
-	if err := TableDiff(t.Context(), st, before, after, ignore, func(Sums) {}); !errors.Is(err, ErrInvalid) {
+	if err := TableDiff(t.Context(), st, before, after, ignore, func(int64, int64, Sums) {}); !errors.Is(err, ErrInvalid) {
 		t.Errorf("spans of another length: %v, want ErrInvalid", err)
 	}
 }
@@ -190,7 +204,7 @@ func BenchmarkTableDiff(b *testing.B) {
 			st.reads = 0
 			b.ReportAllocs()
 			for b.Loop() {
-				err := TableDiff(b.Context(), st, before, after, func(SpanRef, SpanRef) error { return nil }, func(Sums) {})
+				err := TableDiff(b.Context(), st, before, after, func(SpanRef, SpanRef) error { return nil }, func(int64, int64, Sums) {})
 				if err != nil {
 					b.Fatal(err)
 				}

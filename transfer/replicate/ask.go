@@ -18,27 +18,38 @@ var errStalled = errors.New("source sends nothing")
 // delivery is what is done with the frames of one answer.
 type delivery struct {
 	kind  pack.Kind
-	left  map[chunk.ID]bool // what is wanted; what has come is deleted
+	takes taker
 	known vouched
 	each  func(ref chunk.Ref, data []byte) // shown each verified chunk, where not nil
 }
 
+// taker knows what is wanted.
+type taker interface {
+	// wants says whether one of the chunks is.
+	wants(refs []chunk.Ref) bool
+	// keep calls add for a frame that holds the chunks and is verified, unless all of them came meanwhile.
+	keep(refs []chunk.Ref, stored int, add func() error) error
+}
+
 // ask sends one request and takes its answer in, of at most limit stored bytes. failed is the
 // source's fault, err is the target's or that of ctx.
-func (r *run) ask(ctx context.Context, i int, ids []chunk.ID, limit int64, d delivery) (failed, err error) {
+func (r *run) ask(ctx context.Context, s *place, ids []chunk.ID, limit int64, d delivery) (failed, err error) {
 	watched, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watch := time.AfterFunc(r.o.Stall, func() { cancel(errStalled) })
 	defer watch.Stop()
-	left := limit
+	began, left := r.places.now(), limit
 	var own error // of the target
-	_, failed = r.o.Sources[i].Fetch(watched, ids, func(stored []byte, refs []chunk.Ref) error {
+	_, failed = s.Fetch(watched, ids, func(stored []byte, refs []chunk.Ref) error {
 		watch.Stop() // it is not the source's fault when the target is slow
 		defer watch.Reset(r.o.Stall)
+		if left == limit {
+			s.speed.first(r.places.now().Sub(began))
+		}
 		if left -= int64(len(stored)); left < 0 {
 			return fmt.Errorf("%w: more than the %d bytes that the answer may have", ErrLied, limit)
 		}
-		err := r.accept(watched, stored, refs, d)
+		err := r.accept(watched, s, stored, refs, d)
 		if err != nil && !errors.Is(err, ErrLied) {
 			own = err
 		}
@@ -46,7 +57,7 @@ func (r *run) ask(ctx context.Context, i int, ids []chunk.ID, limit int64, d del
 	})
 	switch {
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return nil, context.Cause(ctx)
 	case errors.Is(context.Cause(watched), errStalled):
 		return fmt.Errorf("%w for %s", errStalled, r.o.Stall), nil
 	}

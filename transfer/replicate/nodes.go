@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"loggia/internal/backoff"
@@ -25,7 +26,7 @@ type nodes struct {
 	size  int        // bytes in ahead
 }
 
-// maxAhead bounds the bytes of nodes kept for later: twice the leaves of aheadLeaves spans as they
+// maxAhead bounds the bytes of nodes kept for later: twice the leaves of mostLeaves spans as they
 // are by default, some 90 KiB each. What does not fit is read again from the target.
 const maxAhead = 16 << 20
 
@@ -75,29 +76,29 @@ func (n *nodes) prefetch(ctx context.Context, ids []chunk.ID) error {
 
 // fetch asks one source after the other, the nearest first, until everything has come.
 func (n *nodes) fetch(ctx context.Context, want []chunk.ID) error {
-	left := make(map[chunk.ID]bool, len(want))
+	left := make(gathered, len(want))
 	for _, id := range want {
 		left[id] = true
 	}
-	lacks := make([]bool, len(n.r.o.Sources))
+	lacks := map[*place]bool{}
 	for len(left) > 0 {
 		var rest time.Duration // 0: nobody is left to ask
-		for i := range n.r.o.Sources {
-			if len(left) == 0 || lacks[i] || !n.r.sources.good(i) {
+		for _, s := range n.r.places.whole() {
+			if len(left) == 0 || lacks[s] {
 				continue
 			}
-			again, err := n.from(ctx, i, want, left)
+			again, err := n.from(ctx, s, want, left)
 			if err != nil {
 				return err
 			}
-			lacks[i] = again == 0
+			lacks[s] = again == 0
 			rest = max(rest, again)
 		}
 		if len(left) == 0 {
 			return nil
 		}
 		if rest == 0 {
-			return n.r.sources.none(fmt.Sprintf("%d nodes", len(left)))
+			return n.r.places.none(fmt.Sprintf("%d nodes", len(left)))
 		}
 		if err := backoff.Sleep(ctx, rest); err != nil {
 			return err
@@ -106,30 +107,61 @@ func (n *nodes) fetch(ctx context.Context, want []chunk.ID) error {
 	return nil
 }
 
-// from asks source i for what is left. It returns how long to wait before asking it again; 0: it
+// from asks a source for what is left. It returns how long to wait before asking it again; 0: it
 // gave what it has, or is dropped.
-func (n *nodes) from(ctx context.Context, i int, want []chunk.ID, left map[chunk.ID]bool) (time.Duration, error) {
+func (n *nodes) from(ctx context.Context, s *place, want []chunk.ID, left gathered) (time.Duration, error) {
 	var ids []chunk.ID
 	for _, id := range want {
 		if left[id] {
 			ids = append(ids, id)
 		}
 	}
-	mark := n.r.sources.mark(i)
+	r := n.r
+	mark := r.places.mark(s)
 	limit := (2*int64(len(ids)) + 1) * manifest.MaxNode
-	failed, err := n.r.ask(ctx, i, ids, limit, delivery{kind: pack.Nodes, left: left, each: n.keep})
+	r.asked(s, 1)
+	defer r.asked(s, -1)
+	failed, err := r.ask(ctx, s, ids, limit, delivery{kind: pack.Nodes, takes: arriving{r, s, left}, each: n.keep})
 	if err != nil {
 		return 0, err
 	}
 	if failed == nil {
-		n.r.sources.well(i)
+		r.places.well(s)
 		return 0, nil
 	}
-	rest := n.r.sources.failed(i, mark, len(left) < len(ids), failed)
-	if !n.r.sources.good(i) {
+	rest := r.places.failed(s, mark, len(left) < len(ids), failed)
+	r.again(s, r.places.fault(s))
+	if !r.places.good(s) {
 		return 0, nil
 	}
 	return rest, nil
+}
+
+// gathered are the nodes that have not come, of one goroutine.
+type gathered map[chunk.ID]bool
+
+// arriving is a taker of nodes.
+type arriving struct {
+	r    *run
+	from *place
+	left gathered
+}
+
+// wants implements taker.
+func (a arriving) wants(refs []chunk.Ref) bool {
+	return slices.ContainsFunc(refs, func(ref chunk.Ref) bool { return a.left[ref.ID] })
+}
+
+// keep implements taker.
+func (a arriving) keep(refs []chunk.Ref, stored int, add func() error) error {
+	if err := add(); err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		delete(a.left, ref.ID)
+	}
+	a.r.kept(a.from, pack.Nodes, int64(stored))
+	return nil
 }
 
 func (n *nodes) keep(ref chunk.Ref, data []byte) {

@@ -1,57 +1,145 @@
 package replicate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 )
 
-// A source that fails rests for restBase, then twice as long, and so on; after patience failures in a
+// A source that fails rests for restBase, then twice as long, and so on; after endurance failures in a
 // row it is dropped: some seconds, in which a connection or a process may come back. Whoever runs
 // the copy begins again later, with new sources.
 const (
-	restBase = 250 * time.Millisecond
-	patience = 4
+	restBase  = 250 * time.Millisecond
+	endurance = 4
+	maxBeaten = 3 // flights in a row that others overtook
 )
+
+// place is a source and what became of it.
+type place struct {
+	Source
+	key    string
+	member *member // nil: it holds the whole disk
+	speed  *speed
+
+	// Guarded by places.mu.
+	failures int // in a row; what several flights see at once counts once
+	beaten   int // in a row
+	dropped  bool
+	gone     bool // it is no source any more, for no fault of its own
+	err      error
+	rest     time.Time // before which it is not asked
+
+	flying int // of the dispatcher
+}
 
 // places keeps which sources are good. It is safe for use by many goroutines.
 type places struct {
-	all []Source
+	speeds *Speeds
+	now    func() time.Time
 
-	mu     sync.Mutex
-	states []placeState // guarded by mu
+	mu  sync.Mutex
+	all []*place // guarded by mu; they are never removed
 }
 
-type placeState struct {
-	failures int // in a row; what several streams see at once counts once
-	dropped  bool
-	err      error // the last
+// maxPlaces bounds the sources of a run, over its whole life.
+const maxPlaces = 256
+
+func keyOf(s Source) string {
+	if k, ok := s.(Keyed); ok {
+		return k.Key()
+	}
+	return s.Name()
 }
 
-func newPlaces(all []Source) *places { return &places{all: all, states: make([]placeState, len(all))} }
-
-// mark is what failed and well are told of the begin of a request.
-func (p *places) mark(i int) int {
+// refresh makes the sources be these. It returns those that are new. known tells the same sources apart
+// only by their keys, and by whether they are whole.
+func (p *places) refresh(sources []Source) (added []*place) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.states[i].failures
+	there, order := map[*place]bool{}, map[*place]int{}
+	p.all = slices.Clone(p.all) // who has the old list reads it yet
+	for i, s := range sources {
+		m, partial := s.(Member)
+		old := p.find(s, partial, there)
+		if old == nil && len(p.all) < maxPlaces {
+			old = &place{Source: s, key: keyOf(s)}
+			old.speed = p.speeds.of(old.key)
+			if partial {
+				old.member = newMember(m, p.now())
+			}
+			p.all = append(p.all, old)
+			added = append(added, old)
+		}
+		if old != nil {
+			there[old], order[old] = true, i
+			old.gone = false
+		}
+	}
+	for _, s := range p.all {
+		s.gone = !there[s]
+	}
+	slices.SortStableFunc(p.all, func(a, b *place) int { return cmp.Compare(order[a], order[b]) })
+	return added
+}
+
+// find returns the place of a source that is known. p.mu is held.
+func (p *places) find(s Source, partial bool, but map[*place]bool) *place {
+	key := keyOf(s)
+	for _, old := range p.all {
+		if old.key == key && (old.member != nil) == partial && !but[old] {
+			return old
+		}
+	}
+	return nil
+}
+
+// list returns all places, the nearest first.
+func (p *places) list() []*place {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.all[:len(p.all):len(p.all)]
+}
+
+// whole returns the good places that hold the whole disk.
+func (p *places) whole() (out []*place) {
+	for _, s := range p.list() {
+		if s.member == nil && p.good(s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// mark is what failed is told of the begin of a request.
+func (p *places) mark(s *place) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return s.failures
 }
 
 // well counts a request that ended without an error.
-func (p *places) well(i int) {
+func (p *places) well(s *place) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.states[i].failures = 0
+	s.failures, s.beaten = 0, 0
 }
 
 // failed counts a request that began at mark; came says whether it brought something all the same.
 // A source that lies is dropped at once. It returns how long to leave the source alone.
-func (p *places) failed(i, mark int, came bool, err error) (rest time.Duration) {
+func (p *places) failed(s *place, mark int, came bool, err error) (rest time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := &p.states[i]
-	s.err = fmt.Errorf("%s: %w", p.all[i].Name(), err)
+	var busy *Busy
+	if errors.As(err, &busy) {
+		rest = min(max(busy.After, restBase/4), 10*time.Second)
+		s.rest = p.now().Add(rest)
+		return rest
+	}
+	s.err = fmt.Errorf("%s: %w", s.Name(), err)
 	switch {
 	case errors.Is(err, ErrLied):
 		s.dropped = true
@@ -60,26 +148,52 @@ func (p *places) failed(i, mark int, came bool, err error) (rest time.Duration) 
 	case s.failures == mark:
 		s.failures++
 	}
-	s.dropped = s.dropped || s.failures >= patience
-	return restBase << max(0, s.failures-1)
+	s.dropped = s.dropped || s.failures >= endurance
+	rest = restBase << max(0, s.failures-1)
+	s.rest = p.now().Add(rest)
+	return rest
 }
 
-func (p *places) good(i int) bool {
+// overtaken counts a flight that another source was faster with.
+func (p *places) overtaken(s *place) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return !p.states[i].dropped
-}
-
-// left says whether any source is good.
-func (p *places) left() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for i := range p.states {
-		if !p.states[i].dropped {
-			return true
-		}
+	s.err = fmt.Errorf("%s: %w", s.Name(), errSlow)
+	if s.beaten++; s.beaten >= maxBeaten {
+		s.dropped = true
 	}
-	return false
+}
+
+// good says whether the source may be asked, now or later.
+func (p *places) good(s *place) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !s.dropped && !s.gone
+}
+
+// ready says whether the source may be asked now.
+func (p *places) ready(s *place) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !s.dropped && !s.gone && !p.now().Before(s.rest)
+}
+
+// away says whether the source is none any more, and is not known under another face: a member that is whole by now is
+// still the same node.
+func (p *places) away(s *place) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return s.gone && !slices.ContainsFunc(p.all, func(o *place) bool { return o.key == s.key && !o.gone })
+}
+
+// fault says why the source was dropped; empty: it was not.
+func (p *places) fault(s *place) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !s.dropped || s.err == nil {
+		return ""
+	}
+	return s.err.Error()
 }
 
 // none is the error for want of a source: ErrNoSource and what each source failed with.
@@ -87,7 +201,7 @@ func (p *places) none(what string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var errs []error
-	for _, s := range p.states {
+	for _, s := range p.all {
 		if s.err != nil {
 			errs = append(errs, s.err)
 		}

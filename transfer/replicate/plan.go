@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"loggia/internal/digest"
 	"loggia/transfer/chunk"
@@ -19,11 +20,40 @@ type job struct {
 	want  []chunk.Ref // in the frame's order
 }
 
-// plan is a queue of jobs in a file that has no name: it may be longer than memory.
+// piece is a Piece of which something is missing. It belongs to the dispatcher; what flights share is in wants.
+type piece struct {
+	Piece
+	at     int64 // in the plan
+	length int   // there, in bytes
+	jobs   int
+	stored int64 // bytes of the frames, about
+	chunks int   // missing
+
+	done    bool
+	tried   bool            // a flight was for it: some of its chunks may be there
+	flights int             // of which it is a part
+	not     map[*place]lack // sources that lack a part of it
+	lone    time.Time       // since when nobody can serve it; zero: somebody can
+
+	// While it flies. Guarded by wants.mu but for want and known, which do not change then.
+	want    []chunk.Ref
+	known   vouched
+	missing int
+	by      *flight // that brought the last chunk
+}
+
+// lack is what we know of a source that was asked for a piece in vain.
+type lack struct {
+	since time.Time // the last time
+	times int
+}
+
+// plan keeps the jobs of pieces in a file that has no name: they may be more than memory. One goroutine adds, another
+// reads what was added.
 type plan struct {
 	file *os.File
-	w    *bufio.Writer
-	jobs int
+	at   int64
+	buf  []byte
 }
 
 func newPlan(dir string) (*plan, error) {
@@ -34,14 +64,42 @@ func newPlan(dir string) (*plan, error) {
 	if err := os.Remove(f.Name()); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &plan{file: f, w: bufio.NewWriterSize(f, 64<<10)}, nil
+	return &plan{file: f}, nil
 }
 
 func (p *plan) close() { p.file.Close() }
 
-// add appends a job. All calls come before read.
-func (p *plan) add(j job) error {
-	b := append([]byte(nil), j.frame.ID[:]...)
+// add writes the jobs of a piece down.
+func (p *plan) add(at Piece, jobs []job) (*piece, error) {
+	out := &piece{Piece: at, at: p.at, jobs: len(jobs), not: map[*place]lack{}}
+	b := p.buf[:0]
+	for _, j := range jobs {
+		b = appendJob(b, j)
+		out.chunks += len(j.want)
+		out.stored += j.stored()
+	}
+	p.buf, out.length = b, len(b)
+	if _, err := p.file.WriteAt(b, p.at); err != nil {
+		return nil, fmt.Errorf("plan of a copy: %w", err)
+	}
+	p.at += int64(len(b))
+	return out, nil
+}
+
+// stored is about how many bytes a source sends for the job.
+func (j job) stored() int64 {
+	var plain int64
+	for _, c := range j.want {
+		plain += int64(c.Length)
+	}
+	if all := j.frame.Plain(); 2*plain < all {
+		return int64(j.frame.Stored) * plain / all
+	}
+	return int64(j.frame.Stored)
+}
+
+func appendJob(b []byte, j job) []byte {
+	b = append(b, j.frame.ID[:]...)
 	b = binary.LittleEndian.AppendUint32(b, j.frame.Stored)
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(j.frame.Chunks)))
 	b = binary.LittleEndian.AppendUint32(b, uint32(len(j.want)))
@@ -55,32 +113,21 @@ func (p *plan) add(j job) error {
 			next++
 		}
 	}
-	p.jobs++
-	if _, err := p.w.Write(b); err != nil {
-		return fmt.Errorf("plan of a copy: %w", err)
-	}
-	return nil
+	return b
 }
 
-// read calls fn for each job in order.
-func (p *plan) read(fn func(job) error) error {
-	if err := p.w.Flush(); err != nil {
-		return err
-	}
-	if _, err := p.file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	r := bufio.NewReaderSize(p.file, 64<<10)
-	for range p.jobs {
+// read returns the jobs of a piece.
+func (p *plan) read(at *piece) ([]job, error) {
+	r := bufio.NewReader(io.NewSectionReader(p.file, at.at, int64(at.length)))
+	jobs := make([]job, 0, at.jobs)
+	for range at.jobs {
 		j, err := readJob(r)
 		if err != nil {
-			return fmt.Errorf("plan of a copy: %w", err)
+			return nil, fmt.Errorf("plan of a copy: %w", err)
 		}
-		if err := fn(j); err != nil {
-			return err
-		}
+		jobs = append(jobs, j)
 	}
-	return nil
+	return jobs, nil
 }
 
 func readJob(r io.Reader) (job, error) {

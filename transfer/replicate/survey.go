@@ -8,8 +8,11 @@ import (
 	"loggia/transfer/manifest"
 )
 
-// aheadLeaves is how many spans' leaves are asked for at once.
-const aheadLeaves = 64
+// leastLeaves and mostLeaves are how many spans' leaves are asked for at once: few at first, so that fetching begins soon.
+const (
+	leastLeaves = 4
+	mostLeaves  = 64
+)
 
 // idsInMemory bounds the set of planned chunks before it goes to a file.
 const idsInMemory = 256 << 10
@@ -18,8 +21,8 @@ const idsInMemory = 256 << 10
 type pair struct{ leaf, table manifest.SpanRef }
 
 // survey brings both trees of the disk into the target and writes down in p what of the disk's
-// frames is missing.
-func (r *run) survey(ctx context.Context, p *plan) error {
+// frames is missing. The pieces go to found as they are known, some at a time.
+func (r *run) survey(ctx context.Context, p *plan, found chan<- []*piece) error {
 	get := newNodes(r)
 	if err := get.prefetch(ctx, []chunk.ID{r.o.Disk.Root, r.o.Disk.Table}); err != nil {
 		return err
@@ -29,16 +32,24 @@ func (r *run) survey(ctx context.Context, p *plan) error {
 		return err
 	}
 	r.begin(table.Stored)
+	if !root.Top.IsZero() {
+		if err := get.prefetch(ctx, []chunk.ID{root.Top, table.Top}); err != nil {
+			return err
+		}
+	}
 	old, err := r.base(ctx, get, root)
 	if err != nil {
 		return err
 	}
 	planned := idset.New(r.o.TempDir, idsInMemory)
 	defer planned.Close()
-	s := &surveyor{r: r, get: get, root: root, plan: p, planned: planned}
+	s := &surveyor{r: r, get: get, root: root, plan: p, planned: planned, found: found, most: leastLeaves}
 	err = manifest.TableDiff(ctx, get, old, manifest.Pair{Root: root, Table: table},
 		func(leaf, table manifest.SpanRef) error { return s.add(ctx, pair{leaf, table}) },
-		func(same manifest.Sums) { r.there(same.Bytes) })
+		func(first, spans int64, same manifest.Sums) {
+			r.there(same.Bytes)
+			r.o.Share.addSpans(first, spans)
+		})
 	if err != nil {
 		return err
 	}
@@ -61,14 +72,17 @@ type surveyor struct {
 	root    manifest.Root
 	plan    *plan
 	planned *idset.Set
+	found   chan<- []*piece
 	batch   []pair
+	most    int // of batch
 }
 
 // add takes a span, and looks at it when there are enough of them.
 func (s *surveyor) add(ctx context.Context, p pair) error {
-	if s.batch = append(s.batch, p); len(s.batch) < aheadLeaves {
+	if s.batch = append(s.batch, p); len(s.batch) < s.most {
 		return nil
 	}
+	s.most = min(2*s.most, mostLeaves)
 	return s.spans(ctx)
 }
 
@@ -83,6 +97,7 @@ func (s *surveyor) spans(ctx context.Context) error {
 	if err := s.get.prefetch(ctx, ids); err != nil {
 		return err
 	}
+	var pieces []*piece
 	for _, b := range batch {
 		leaf, err := manifest.ReadLeaf(ctx, s.get, s.root, b.leaf)
 		if err != nil {
@@ -92,45 +107,73 @@ func (s *surveyor) spans(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := s.span(leaf, table); err != nil {
+		if pieces, err = s.span(pieces, b.leaf.Span, leaf, table); err != nil {
 			return err
 		}
 	}
-	return nil
+	if len(pieces) == 0 {
+		return nil
+	}
+	select {
+	case s.found <- pieces:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
-// span writes down each frame of the span that holds chunks which are neither there nor planned.
-func (s *surveyor) span(leaf *manifest.Leaf, table *manifest.TableLeaf) error {
+// span writes down the frames of the span that hold chunks which are neither there nor planned, and appends
+// the pieces that they make.
+func (s *surveyor) span(pieces []*piece, span int64, leaf *manifest.Leaf, table *manifest.TableLeaf) ([]*piece, error) {
 	mine := map[chunk.ID]bool{}
 	for _, ref := range leaf.Distinct() {
 		mine[ref.ID] = true
 	}
-	for _, f := range table.Frames {
-		var want []chunk.Ref
-		var plain int64 // of want
-		for _, c := range f.Chunks {
-			if !mine[c.ID] {
-				continue
-			}
-			mine[c.ID] = false
-			missing, err := s.missing(c.ID)
+	var there uint32
+	for g, frames := range groups(table) {
+		var jobs []job
+		for _, f := range frames {
+			want, err := s.wanted(f, mine)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			if missing {
-				want = append(want, c)
-				plain += int64(c.Length)
+			if len(want) > 0 {
+				jobs = append(jobs, job{frame: f, want: want})
 			}
 		}
-		s.r.there(int64(f.Stored) - int64(f.Stored)*plain/f.Plain())
-		if len(want) == 0 {
+		if len(jobs) == 0 {
+			there |= 1 << g
 			continue
 		}
-		if err := s.plan.add(job{frame: f, want: want}); err != nil {
-			return err
+		p, err := s.plan.add(Piece{span, uint8(g)}, jobs)
+		if err != nil {
+			return nil, err
+		}
+		pieces = append(pieces, p)
+	}
+	s.r.o.Share.add(span, there)
+	return pieces, nil
+}
+
+// wanted returns the chunks of a frame that are to be fetched; mine are those of the span that no frame before it holds.
+func (s *surveyor) wanted(f manifest.Frame, mine map[chunk.ID]bool) (want []chunk.Ref, err error) {
+	var plain int64 // of want
+	for _, c := range f.Chunks {
+		if !mine[c.ID] {
+			continue
+		}
+		mine[c.ID] = false
+		missing, err := s.missing(c.ID)
+		if err != nil {
+			return nil, err
+		}
+		if missing {
+			want = append(want, c)
+			plain += int64(c.Length)
 		}
 	}
-	return nil
+	s.r.there(int64(f.Stored) - int64(f.Stored)*plain/f.Plain())
+	return want, nil
 }
 
 func (s *surveyor) missing(id chunk.ID) (bool, error) {

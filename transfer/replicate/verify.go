@@ -3,7 +3,6 @@ package replicate
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"loggia/transfer/chunk"
 	"loggia/transfer/frame"
@@ -15,7 +14,7 @@ type vouched map[chunk.ID][]chunk.Ref
 
 // accept checks one frame and gives it to the target. A frame of which nothing is wanted is passed over:
 // what nobody asked for is not kept.
-func (r *run) accept(ctx context.Context, stored []byte, refs []chunk.Ref, d delivery) error {
+func (r *run) accept(ctx context.Context, s *place, stored []byte, refs []chunk.Ref, d delivery) error {
 	head, err := frame.ParseHeader(stored)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLied, err)
@@ -25,8 +24,8 @@ func (r *run) accept(ctx context.Context, stored []byte, refs []chunk.Ref, d del
 	if known {
 		refs = listed
 	}
-	if !slices.ContainsFunc(refs, func(ref chunk.Ref) bool { return d.left[ref.ID] }) {
-		r.wasted(int64(len(stored)))
+	if !d.takes.wants(refs) {
+		r.wasted(s, int64(len(stored)))
 		return nil
 	}
 	if !known {
@@ -34,14 +33,12 @@ func (r *run) accept(ctx context.Context, stored []byte, refs []chunk.Ref, d del
 			return err
 		}
 	}
-	if err := r.target.Add(ctx, d.kind, stored, id, head.Plain, refs); err != nil {
-		return fmt.Errorf("keep a frame: %w", err)
-	}
-	for _, ref := range refs {
-		delete(d.left, ref.ID)
-	}
-	r.kept(d.kind, int64(len(stored)))
-	return nil
+	return d.takes.keep(refs, len(stored), func() error {
+		if err := r.target.Add(ctx, d.kind, stored, id, head.Plain, refs); err != nil {
+			return fmt.Errorf("keep a frame: %w", err)
+		}
+		return nil
+	})
 }
 
 // unpackRoom is the memory that a run unpacks frames in, in bytes: one frame at a time. No publisher of

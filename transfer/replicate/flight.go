@@ -1,0 +1,196 @@
+package replicate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"loggia/transfer/chunk"
+	"loggia/transfer/pack"
+)
+
+// maxChunks bounds the chunks that one flight asks for.
+const maxChunks = 4 << 10
+
+// The reasons for which a flight is called back. None is the source's fault alone.
+var (
+	errSlow = errors.New("others were faster")
+	errGone = errors.New("the source is gone")
+)
+
+// flight is one request to one source.
+type flight struct {
+	from   *place
+	pieces []*piece
+	ids    []chunk.ID
+	known  vouched
+	limit  int64
+	began  time.Time
+	mark   int // of places
+	bytes  atomic.Int64
+	cancel context.CancelCauseFunc
+}
+
+// landing is how a flight ended: failed is the source's fault, err is the target's or that of ctx.
+type landing struct {
+	*flight
+	failed, err error
+	took        time.Duration
+}
+
+// start sends a flight off.
+func (d *dispatcher) start(ctx context.Context, s *place, pieces []*piece) error {
+	f := &flight{from: s, known: vouched{}, limit: 1 << 20, began: d.r.places.now(), mark: d.r.places.mark(s)}
+	for _, p := range pieces {
+		if err := d.board(f, p); err != nil {
+			return err
+		}
+	}
+	if len(f.ids) == 0 { // all there already
+		return nil
+	}
+	ctx, f.cancel = context.WithCancelCause(ctx)
+	d.flights[f] = true
+	s.flying++
+	d.r.asked(s, 1)
+	d.work.Go(func() {
+		defer f.cancel(nil)
+		failed, err := d.r.ask(ctx, s, f.ids, f.limit, delivery{kind: pack.Data, known: f.known, takes: &carried{d.r, f}})
+		d.landed <- landing{f, failed, err, d.r.places.now().Sub(f.began)}
+	})
+	return nil
+}
+
+// board adds a piece to a flight; its chunks are read from the plan for its first one. A piece of which everything came
+// by accident is done.
+func (d *dispatcher) board(f *flight, p *piece) error {
+	if p.flights == 0 {
+		if err := d.load(p); err != nil {
+			return err
+		}
+	}
+	refs := d.r.wants.still(p)
+	if len(refs) == 0 {
+		return nil
+	}
+	for id, chunks := range p.known {
+		f.known[id] = chunks
+	}
+	for _, ref := range refs {
+		f.ids = append(f.ids, ref.ID)
+		f.limit += 2*int64(ref.Length) + 128
+	}
+	p.flights++
+	f.pieces = append(f.pieces, p)
+	return nil
+}
+
+// load reads what is missing of a piece.
+func (d *dispatcher) load(p *piece) error {
+	jobs, err := d.plan.read(p)
+	if err != nil {
+		return err
+	}
+	p.want, p.known = nil, vouched{}
+	for _, j := range jobs {
+		p.known[j.frame.ID] = j.frame.Chunks
+		for _, ref := range j.want {
+			if p.tried {
+				if there, err := d.r.target.Has(ref.ID); err != nil {
+					return err
+				} else if there {
+					continue
+				}
+			}
+			p.want = append(p.want, ref)
+		}
+	}
+	p.tried = true
+	ids := make([]chunk.ID, len(p.want))
+	for i, ref := range p.want {
+		ids[i] = ref.ID
+	}
+	d.r.wants.load(p, ids)
+	if len(ids) == 0 {
+		d.finish(p)
+	}
+	return nil
+}
+
+// land takes a flight's end in.
+func (d *dispatcher) land(l landing) error {
+	s := l.from
+	delete(d.flights, l.flight)
+	s.flying--
+	d.r.asked(s, -1)
+	if l.err != nil && !errors.Is(l.err, errSlow) && !errors.Is(l.err, errGone) {
+		return l.err
+	}
+	d.finish(d.r.wants.take()...)
+	d.judge(l)
+	for _, p := range l.pieces {
+		if p.flights--; p.done {
+			continue
+		}
+		if l.failed == nil && l.err == nil {
+			p.not[s] = lack{d.r.places.now(), p.not[s].times + 1}
+		}
+		if p.flights == 0 {
+			d.r.wants.unload(p)
+			p.want, p.known = nil, nil
+		}
+	}
+	return nil
+}
+
+// judge says what a flight tells of its source.
+func (d *dispatcher) judge(l landing) {
+	places, bytes := d.r.places, l.bytes.Load()
+	switch {
+	case errors.Is(l.err, errGone):
+	case errors.Is(l.err, errSlow):
+		places.overtaken(l.from)
+	case l.failed != nil:
+		places.failed(l.from, l.mark, bytes > 0, l.failed)
+		d.r.again(l.from, places.fault(l.from))
+		return
+	default:
+		places.well(l.from)
+		l.from.speed.done(bytes, l.took)
+		if bytes >= least {
+			d.usual += (l.took - d.usual) / 4
+		}
+		return
+	}
+	d.r.again(l.from, places.fault(l.from))
+}
+
+// carried is what a flight brings.
+type carried struct {
+	r *run
+	f *flight
+}
+
+// wants implements taker.
+func (c *carried) wants(refs []chunk.Ref) bool { return c.r.wants.any(refs) }
+
+// keep implements taker.
+func (c *carried) keep(refs []chunk.Ref, stored int, add func() error) error {
+	pieces := c.r.wants.claim(refs)
+	if len(pieces) == 0 { // another flight was faster
+		c.r.wasted(c.f.from, int64(stored))
+		return nil
+	}
+	if err := add(); err != nil {
+		return err
+	}
+	c.f.bytes.Add(int64(stored))
+	c.r.kept(c.f.from, pack.Data, int64(stored))
+	c.r.wants.kept(pieces, c.f)
+	return nil
+}
+
+// String names a piece in errors.
+func (p *piece) String() string { return fmt.Sprintf("piece %d of span %d", p.Group, p.Span) }

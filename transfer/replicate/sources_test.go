@@ -1,0 +1,258 @@
+package replicate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"loggia/transfer/buffer"
+	"loggia/transfer/chunk"
+)
+
+// announcer is a source that says it makes the same copy.
+type announcer struct {
+	Source
+	have func(ctx context.Context, m Mark) (Have, error)
+}
+
+func (a *announcer) Region() string { return a.Name() }
+
+func (a *announcer) Have(ctx context.Context, m Mark) (Have, error) { return a.have(ctx, m) }
+
+// everything announces all pieces of the first spans, once.
+func everything(ctx context.Context, m Mark) (Have, error) {
+	h := Have{Mark: Mark{Epoch: 1, Seq: 1}}
+	if m != h.Mark {
+		for span := range int64(64) {
+			h.Spans = append(h.Spans, SpanPieces{span, 1<<maxGroups - 1})
+		}
+		return h, nil
+	}
+	pause(ctx, nil, 3*time.Second)
+	return h, ctx.Err()
+}
+
+// once runs a copy in virtual time and checks what came of it.
+func once(t *testing.T, w *world, change func(*Options), sources ...Source) (Progress, error) {
+	t.Helper()
+	v := w.to.View()
+	out := w.to.Writer(v)
+	m := &meterOf{t: t}
+	o := optionsFor(t, w.to, w.v2, m, sources...)
+	o.Region = "here"
+	if change != nil {
+		change(&o)
+	}
+	err := Run(t.Context(), NewTarget(v, out), o)
+	if err == nil {
+		if _, err := out.Finish(t.Context(), w.v2.Root, w.v2.Table, w.v2.Size); err != nil {
+			t.Fatal(err)
+		}
+		check(t, w, out)
+	}
+	for _, s := range m.last.Sources {
+		if s.InFlight != 0 && err == nil {
+			t.Errorf("at the end %d requests to %s are under way", s.InFlight, s.Name)
+		}
+	}
+	return m.last, err
+}
+
+func from(p Progress, name string) (out SourceProgress) {
+	for _, s := range p.Sources {
+		if s.Name == name {
+			return s
+		}
+	}
+	return out
+}
+
+// at delivers with a delay for each frame.
+func at(s Source, each time.Duration) *source {
+	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+		return s.Fetch(ctx, want, func(stored []byte, refs []chunk.Ref) error {
+			pause(ctx, nil, each)
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return fn(stored, refs)
+		})
+	}}
+}
+
+// A busy source has not failed: it is asked again when it said.
+func TestBusySourcesAreAskedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 12<<20)
+		until := time.Now().Add(time.Minute)
+		busy := failing(newHolder("a", w.from, w.to), func(context.Context, int) error {
+			if time.Now().Before(until) {
+				return &Busy{After: 2 * time.Second}
+			}
+			return nil
+		})
+		if _, err := once(t, w, nil, busy); err != nil {
+			t.Fatal(err)
+		}
+		if late := time.Since(until); late > 10*time.Second {
+			t.Errorf("it took %s after the source was free", late)
+		}
+	})
+}
+
+// What a slow source holds up is asked of a faster one, which wins; the slow one is not asked for ever.
+func TestSlowSourcesAreOvertaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 32<<20)
+		w.to.Scratch = buffer.New(64 << 20) // each answer of these holders takes 5 MiB of it
+		fast := at(newHolder("fast", w.from, w.to), 20*time.Millisecond)
+		slow := at(newHolder("slow", w.from, w.to), 5*time.Minute)
+		began := time.Now()
+		p, err := once(t, w, func(o *Options) { o.Stall = time.Hour }, fast, slow)
+		if err != nil {
+			t.Fatal(err)
+		}
+		took := time.Since(began)
+		t.Logf("%s, %d bytes over the wire, %d wasted, %d retries", took, p.Wire, p.Wasted, p.Retries)
+		if took > 30*time.Second || from(p, "slow").Bytes > p.Wire/10 || p.Wasted > p.Wire/10 {
+			t.Errorf("it took %s: %+v", took, p)
+		}
+	})
+}
+
+// A member that announces what it has not, or sends what is wrong, costs requests, no more.
+func TestMembersThatLie(t *testing.T) {
+	for name, lie := range map[string]func(w *world) Source{
+		"has nothing": func(w *world) Source {
+			return &announcer{partial(newHolder("m", w.from, w.to), func(chunk.ID) bool { return true }), everything}
+		},
+		"wrong bytes": func(w *world) Source {
+			return &announcer{altered(newHolder("m", w.from, w.to), func(_ int, stored []byte, refs []chunk.Ref, p func([]byte, []chunk.Ref) error) error {
+				b := bytes.Clone(stored)
+				b[len(b)-1] ^= 1
+				return p(b, refs)
+			}), everything}
+		},
+		"announces nonsense": func(w *world) Source {
+			var n uint64
+			return &announcer{newHolder("m", w.from, w.to), func(ctx context.Context, m Mark) (Have, error) {
+				n++
+				pause(ctx, nil, 10*time.Millisecond)
+				return Have{Mark: Mark{Epoch: n}, Spans: []SpanPieces{{1<<62 - 1 + int64(n), 1 << 31}}}, nil
+			}}
+		},
+		"does not answer": func(w *world) Source {
+			return &announcer{newHolder("m", w.from, w.to), func(ctx context.Context, m Mark) (Have, error) {
+				<-ctx.Done()
+				return Have{}, ctx.Err()
+			}}
+		},
+		"announces nothing": func(w *world) Source {
+			return &announcer{newHolder("m", w.from, w.to), func(ctx context.Context, m Mark) (Have, error) {
+				pause(ctx, nil, 3*time.Second)
+				return Have{Mark: m}, ctx.Err()
+			}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, 24<<20)
+				began := time.Now()
+				p, err := once(t, w, nil, at(newHolder("origin", w.from, w.to), 50*time.Millisecond), lie(w))
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Logf("%s, %+v", time.Since(began), p)
+				if took := time.Since(began); took > 2*mostPatience {
+					t.Errorf("it took %s", took)
+				}
+			})
+		})
+	}
+}
+
+// A chunk that nobody has ends the copy with its reason in bounded time, also where a member might still come to have it.
+func TestAChunkThatNobodyHas(t *testing.T) {
+	for _, members := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t, 12<<20)
+			h := newHolder("origin", w.from, w.to)
+			h.o.Whole = func([]chunk.Ref) bool { return false }
+			lost := lastChunk(t, w)
+			lacks := func(id chunk.ID) bool { return id == lost }
+			sources := []Source{partial(h, lacks)}
+			if members {
+				sources = append(sources, &announcer{partial(h, lacks), everything})
+			}
+			began := time.Now()
+			_, err := once(t, w, nil, sources...)
+			if !errors.Is(err, ErrNoSource) {
+				t.Errorf("got %v, want ErrNoSource", err)
+			}
+			t.Log(time.Since(began), err)
+			if took := time.Since(began); took > 5*time.Minute || !members && took > time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
+}
+
+// lastChunk is a chunk of the disk's data.
+func lastChunk(t *testing.T, w *world) chunk.ID {
+	t.Helper()
+	var last chunk.ID
+	h := newHolder("look", w.from, w.to)
+	v := w.to.View()
+	out := w.to.Writer(v)
+	defer out.Close()
+	seen := &source{Source: h, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+		last = slices.MaxFunc(want, func(a, b chunk.ID) int { return bytes.Compare(a[:], b[:]) })
+		return h.Fetch(ctx, want, fn)
+	}}
+	o := optionsFor(t, w.to, w.v2, &meterOf{t: t}, seen)
+	o.Streams = 1
+	if err := Run(t.Context(), NewTarget(v, out), o); err != nil {
+		t.Fatal(err)
+	}
+	return last
+}
+
+// Sources come and go: Refresh is asked, and who is gone is not.
+func TestSourcesComeAndGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 32<<20)
+		w.to.Scratch = buffer.New(64 << 20)
+		began := time.Now()
+		first := &source{Source: at(newHolder("first", w.from, w.to), 500*time.Millisecond)}
+		first.fetch = func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+			if time.Since(began) > 4*time.Second { // silence: what is asked now never comes
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return first.Source.Fetch(ctx, want, fn)
+		}
+		second := at(newHolder("second", w.from, w.to), 500*time.Millisecond)
+		p, err := once(t, w, func(o *Options) {
+			o.Stall = time.Hour
+			o.Refresh = func() []Source {
+				if time.Since(began) < 5*time.Second {
+					return []Source{first}
+				}
+				return []Source{second}
+			}
+		}, first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > time.Minute {
+			t.Errorf("it took %s", took)
+		}
+		if a, b := from(p, "first").Bytes, from(p, "second").Bytes; a == 0 || b == 0 {
+			t.Errorf("%d bytes from the first, %d from the second", a, b)
+		}
+	})
+}

@@ -1,0 +1,111 @@
+package replicate
+
+import (
+	"sync"
+
+	"loggia/transfer/chunk"
+)
+
+// wants is what the flights of a run together wait for. It is safe for use by many goroutines.
+type wants struct {
+	completed chan struct{} // has one element where done is not empty
+
+	mu   sync.Mutex
+	left map[chunk.ID]*piece // chunks of flying pieces that have not come
+	done []*piece            // pieces that are all there and that nobody was told of
+}
+
+func newWants() *wants { return &wants{completed: make(chan struct{}, 1), left: map[chunk.ID]*piece{}} }
+
+// load makes a piece's chunks wanted.
+func (w *wants) load(p *piece, ids []chunk.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p.missing = len(ids)
+	for _, id := range ids {
+		w.left[id] = p
+	}
+}
+
+// unload forgets what has not come of a piece that no flight is for.
+func (w *wants) unload(p *piece) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, ref := range p.want {
+		if w.left[ref.ID] == p {
+			delete(w.left, ref.ID)
+		}
+	}
+}
+
+// still returns what is wanted of a piece.
+func (w *wants) still(p *piece) (refs []chunk.Ref) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, ref := range p.want {
+		if w.left[ref.ID] == p {
+			refs = append(refs, ref)
+		}
+	}
+	return refs
+}
+
+// any says whether one of the chunks is wanted.
+func (w *wants) any(refs []chunk.Ref) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, ref := range refs {
+		if w.left[ref.ID] != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// claim takes the chunks for a frame that is about to be kept: whoever else brings them is too late. It returns
+// each one's piece.
+func (w *wants) claim(refs []chunk.Ref) (pieces []*piece) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, ref := range refs {
+		if p := w.left[ref.ID]; p != nil {
+			delete(w.left, ref.ID)
+			pieces = append(pieces, p)
+		}
+	}
+	return pieces
+}
+
+// kept counts claimed chunks as there; by is the flight that brought them.
+func (w *wants) kept(pieces []*piece, by *flight) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range pieces {
+		if p.missing--; p.missing == 0 {
+			p.by = by
+			w.done = append(w.done, p)
+		}
+	}
+	if len(w.done) > 0 {
+		select {
+		case w.completed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// take returns the pieces that are all there since the last call.
+func (w *wants) take() []*piece {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	done := w.done
+	w.done = nil
+	return done
+}
+
+// whole says whether a loaded piece is all there.
+func (w *wants) whole(p *piece) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return p.missing == 0
+}
