@@ -33,6 +33,26 @@ type source interface {
 // Chunks lists everything that the frame holds, in order. The segment must still be open.
 func (l Location) Chunks() ([]chunk.Ref, error) { return l.source.frameChunks(l.frame) }
 
+// Holding returns l with the list of what its frame holds in it: no segment has to stay open for Chunks.
+// refs is not to be changed afterwards.
+func (l Location) Holding(refs []chunk.Ref) Location {
+	l.source, l.frame = known(refs), 0
+	return l
+}
+
+// Of returns l for another chunk of the frame, which Holding has listed.
+func (l Location) Of(id chunk.ID) Location {
+	if refs, ok := l.source.(known); ok {
+		l.PlainOffset, l.Length, _ = find(id, refs)
+	}
+	return l
+}
+
+// known is the chunks of one frame.
+type known []chunk.Ref
+
+func (k known) frameChunks(uint32) ([]chunk.Ref, error) { return k, nil }
+
 // find returns the place of id in a frame's chunks.
 func find(id chunk.ID, refs []chunk.Ref) (offset, length uint32, ok bool) {
 	for _, ref := range refs {

@@ -36,6 +36,11 @@ func (w *Writer) Lookup(id chunk.ID) (index.Location, bool, error) {
 func (w *Writer) own(id chunk.ID) (index.Location, bool, error) {
 	w.mu.RLock()
 	defer w.mu.RUnlock()
+	return w.ownLocked(id)
+}
+
+// ownLocked is own for whoever holds w.mu, also for reading.
+func (w *Writer) ownLocked(id chunk.ID) (index.Location, bool, error) {
 	if w.closed {
 		return index.Location{}, false, ErrClosed
 	}

@@ -17,20 +17,24 @@ const (
 	// readGap is how many unwanted bytes are read to save a request: at 650 requests/s and some
 	// 900 MB/s of a local store, a request costs about a MiB; over a network a quarter of it does.
 	readGap = 256 << 10
-	// readSpan bounds one range request and its buffer, in bytes.
+	// readSpan bounds one range request and its buffer, in bytes. Where many read at once it is less, down to one frame:
+	// an answer over a slow or long way holds its buffers while it waits for the way, and others have to have some, too.
 	readSpan = 4 << 20
+	// readShare is the part of the pool's free memory that one reader takes at most.
+	readShare = 4
 	// readAhead is how many ranges are read at once, of which one is being used.
 	readAhead = 4
 )
 
 // ReadFrames reads the frames of many locations with few requests: each frame once, in order of
 // place, neighbours together. fn is called by one goroutine at a time; stored is valid until it
-// returns, and its id was checked. Memory: readAhead buffers from the pool, taken together before
-// the first request, of about 4 MiB each, and at most half of the pool. Where fn waits for memory of another pool user, that
+// returns, and its id was checked. Memory: up to readAhead buffers from the pool, taken together before
+// the first request, of at most 4 MiB each, together a quarter of what the pool has free, but never less than the longest frame. Where fn waits for memory of another pool user, that
 // user must not wait for this one's: give readers and writers pools of their own.
 // Errors: fn's own, ErrDamaged, ErrMissing, or the store's.
 func (r *Repository) ReadFrames(ctx context.Context, locs []index.Location, fn func(loc index.Location, stored []byte) error) error {
-	spans := coalesce(locs)
+	share := (r.Pool.Budget() - r.Pool.Lent()) / readShare
+	spans := coalesce(locs, min(readSpan, share))
 	if len(spans) == 0 {
 		return nil
 	}
@@ -38,7 +42,7 @@ func (r *Repository) ReadFrames(ctx context.Context, locs []index.Location, fn f
 	for _, s := range spans {
 		most = max(most, s.length())
 	}
-	n := max(1, min(readAhead, len(spans), int(r.Pool.Budget()/2)/most))
+	n := max(1, min(readAhead, len(spans), int(share)/most))
 	mem, err := r.Pool.Get(ctx, n*most)
 	if err != nil {
 		return fmt.Errorf("memory to read frames: %w", err)
@@ -121,8 +125,8 @@ func (s span) length() int {
 	return int(last.FrameOffset + int64(last.FrameStored) - s[0].FrameOffset)
 }
 
-// coalesce sorts locations by place, drops repeated frames and joins neighbours.
-func coalesce(locs []index.Location) []span {
+// coalesce sorts locations by place, drops repeated frames and joins neighbours, up to limit bytes.
+func coalesce(locs []index.Location, limit int64) []span {
 	locs = slices.Clone(locs)
 	slices.SortFunc(locs, func(a, b index.Location) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Epoch, b.Epoch),
@@ -138,7 +142,7 @@ func coalesce(locs []index.Location) []span {
 			}
 			end := last.FrameOffset + int64(last.FrameStored)
 			if samePack(last, loc) && loc.FrameOffset >= end && loc.FrameOffset-end <= readGap &&
-				loc.FrameOffset+int64(loc.FrameStored)-s[0].FrameOffset <= readSpan {
+				loc.FrameOffset+int64(loc.FrameStored)-s[0].FrameOffset <= limit {
 				spans[n-1] = append(s, loc)
 				continue
 			}

@@ -147,7 +147,7 @@ func TestCoalesce(t *testing.T) {
 		"overlaying": {[]index.Location{at(1, 0, 10), at(1, 5, 10)}, "[10 10]"},
 	} {
 		var got []int
-		for _, s := range coalesce(test.locs) {
+		for _, s := range coalesce(test.locs, readSpan) {
 			got = append(got, s.length())
 		}
 		if fmt.Sprint(got) != test.want {

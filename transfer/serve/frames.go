@@ -25,6 +25,15 @@ type Options struct {
 	Damaged func(error)
 }
 
+// Holding is where chunks are sent from: a repository.View, or a repository.Writer with what it has so far.
+type Holding interface {
+	// LookupAll calls found for every one of ids that is there, with its place in ids.
+	LookupAll(ids []chunk.ID, found func(i int, loc index.Location) error) error
+	// ReadFrames and ReadFrame read what LookupAll found, as Repository's do.
+	ReadFrames(ctx context.Context, locs []index.Location, fn func(loc index.Location, stored []byte) error) error
+	ReadFrame(ctx context.Context, loc index.Location, buf []byte) ([]byte, error)
+}
+
 // FrameWriter takes what is sent; wire.Writer is one. It keeps no reference to its arguments.
 type FrameWriter interface {
 	Frame(refs []chunk.Ref, stored []byte) error
@@ -39,7 +48,7 @@ type FrameWriter interface {
 // Memory: that of ReadFrames first; then one piece of Options.Pool of at most a few MiB, never both at
 // once, so that both may be of the same pool.
 // Errors: of w, of the store, or of ctx.
-func Frames(ctx context.Context, v *repository.View, want []chunk.ID, o Options, w FrameWriter) (missing []chunk.ID, err error) {
+func Frames(ctx context.Context, v Holding, want []chunk.ID, o Options, w FrameWriter) (missing []chunk.ID, err error) {
 	pieces, absent, err := locate(v, want)
 	if err != nil {
 		return nil, fmt.Errorf("look wanted chunks up: %w", err)
@@ -65,7 +74,7 @@ func Frames(ctx context.Context, v *repository.View, want []chunk.ID, o Options,
 // sender answers one request.
 type sender struct {
 	Options
-	view *repository.View
+	view Holding
 	out  FrameWriter
 }
 

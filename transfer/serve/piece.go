@@ -7,7 +7,6 @@ import (
 
 	"loggia/transfer/chunk"
 	"loggia/transfer/index"
-	"loggia/transfer/repository"
 	"loggia/transfer/wire"
 )
 
@@ -27,7 +26,7 @@ type part struct {
 
 // locate finds the frames of the wanted chunks, in order of place, and returns what the view lacks.
 // It holds about 100 bytes for each chunk.
-func locate(v *repository.View, want []chunk.ID) (pieces []*piece, absent []chunk.ID, err error) {
+func locate(v Holding, want []chunk.ID) (pieces []*piece, absent []chunk.ID, err error) {
 	byFrame := make(map[chunk.ID]*piece)
 	there := make([]bool, len(want))
 	err = v.LookupAll(want, func(i int, loc index.Location) error {
