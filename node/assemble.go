@@ -27,6 +27,7 @@ import (
 	"loggia/node/reading"
 	"loggia/node/reads"
 	"loggia/node/replication"
+	"loggia/node/seeding"
 	"loggia/node/service"
 	"loggia/node/sources"
 	"loggia/node/status"
@@ -37,6 +38,7 @@ import (
 	"loggia/transfer/buffer"
 	"loggia/transfer/codec"
 	"loggia/transfer/frame"
+	"loggia/transfer/replicate"
 	"loggia/transfer/serve"
 )
 
@@ -94,7 +96,8 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 		Pool: mem.packs, Scratch: mem.scratch, Decoder: mem.dec, Encoder: mem.enc, TempDir: n.dir.Temp(), Now: time.Now, Log: n.log.With("component", "uploads")})
 	serving := serve.Options{Pool: mem.reads, Decoder: mem.dec, Encoder: mem.enc,
 		Damaged: func(err error) { n.log.Error("stored bytes are damaged or lost", "component", "reading", "error", err) }}
-	reader := reading.New(reading.Options{Region: n.id.Region, State: n.m.View, Depot: store, Find: svc.Find, Serve: serving,
+	seeds := seeding.New()
+	reader := reading.New(reading.Options{Seeds: seeds, Region: n.id.Region, State: n.m.View, Depot: store, Find: svc.Find, Serve: serving,
 		Settle: func(ctx context.Context) error { _, _, err := settled.Settle(ctx, ""); return err }})
 	registry := live.New(time.Now)
 	steer := steering.New(steering.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Peers: n.peers, Now: time.Now,
@@ -103,7 +106,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	finder := &sources.Finder{Self: n.id.Node, Region: n.id.Region, Depot: store, Peers: n.peers, Scratch: mem.scratch, Serve: serving,
 		Alive: func(id gallery.NodeID) bool { return n.gossip.State(string(id)) != "dead" }}
 	loop := replication.New(replication.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Reports: n.reports,
-		Sources: finder, Depot: store, Live: registry, Pool: mem.packs, Scratch: mem.scratch, Decoder: mem.dec, Encoder: mem.enc,
+		Sources: finder, Seeds: seeds, Speeds: replicate.NewSpeeds(), Depot: store, Live: registry, Pool: mem.packs, Scratch: mem.scratch, Decoder: mem.dec, Encoder: mem.enc,
 		TempDir: n.dir.Temp(), Patience: steer.Patience, Alive: finder.Alive, Holding: func() bool { return ups.Active() > 0 }, Now: time.Now, Log: n.log.With("component", "replication")})
 	keeper := stores.New(stores.Options{Region: n.id.Region, Stores: n.opts.Stores, State: n.m.View, Reports: n.reports, Metrics: counted,
 		Ready: func(id gallery.StoreID, s blobstore.Store) { store.Add(id, s); loop.Poke() }, Now: time.Now, Log: n.log.With("component", "stores")})
@@ -132,7 +135,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	resources := arm.New(arm.Options{State: n.m.View, Log: n.reports, Settle: settled.Settle, Link: signer.Sign, Notes: board.Notes, Now: time.Now})
 	n.front = front.New(front.Options{Links: shown, Azure: azure.Options{Service: resources, Access: who, Verifier: who, Now: time.Now}, URL: n.opts.API.URL, Self: n.id.Node, Region: n.id.Region, Leader: n.raft, Peers: n.peers, Service: svc, Access: who, Names: rights.Names, Tokens: sts, Own: n.ownOrigin, CaughtUp: settled.CaughtUp, Status: board,
 		Uploads: ups, Disks: reader, Metrics: promhttp.HandlerFor(n.reg, promhttp.HandlerOpts{}), Join: door, Log: n.log.With("component", "api")})
-	n.serve(peer.Handler(&peerService{n: n, reader: reader, live: registry, steer: steer}, peerOf, n.log.With("component", "peers")))
+	n.serve(peer.Handler(&peerService{n: n, reader: reader, seeds: seeds, live: registry, steer: steer}, peerOf, n.log.With("component", "peers")))
 
 	leader := upkeep.New(upkeep.Options{Self: n.id.Node, Watched: n.m.Watched, Log: n.reports, Raft: seats{n.raft}, Lease: replication.Lease,
 		Understands: n.understands, Now: time.Now, Logger: n.log.With("component", "upkeep")})

@@ -11,8 +11,10 @@ import (
 	"loggia/internal/digest"
 	"loggia/node/live"
 	"loggia/node/reading"
+	"loggia/node/seeding"
 	"loggia/node/steering"
 	"loggia/transfer/chunk"
+	"loggia/transfer/replicate"
 	"loggia/transfer/wire"
 )
 
@@ -20,6 +22,7 @@ import (
 type peerService struct {
 	n      *Node
 	reader *reading.Reader
+	seeds  *seeding.Registry
 	live   *live.Registry
 	steer  *steering.Steering
 }
@@ -47,6 +50,10 @@ func (p *peerService) Live() []peer.Live { return ownLive(p.live) }
 
 func (p *peerService) Frames(ctx context.Context, disk gallery.DiskID, want []chunk.ID, w *wire.Writer) error {
 	return p.reader.DiskFrames(ctx, disk, want, w)
+}
+
+func (p *peerService) Have(ctx context.Context, disk gallery.DiskID, m replicate.Mark) replicate.Have {
+	return p.seeds.Have(ctx, disk, m)
 }
 
 func (p *peerService) Outgoing(ctx context.Context, to gallery.NodeID, r peer.Asked, w io.Writer) (io.Writer, func(), error) {

@@ -19,6 +19,7 @@ import (
 	"loggia/internal/digest"
 	"loggia/transfer/buffer"
 	"loggia/transfer/chunk"
+	"loggia/transfer/replicate"
 	"loggia/transfer/wire"
 )
 
@@ -43,7 +44,7 @@ func NewClient(dial Dial) *Client {
 	}
 	return &Client{http: &http.Client{Transport: &http.Transport{
 		DialContext:         connect, // the scheme below is http: dial has done TLS
-		MaxIdleConnsPerHost: 16,
+		MaxIdleConnsPerHost: 32,      // two copies with all their flights, and what else there is
 		IdleConnTimeout:     5 * time.Minute,
 		WriteBufferSize:     64 << 10,
 		ReadBufferSize:      256 << 10,
@@ -144,7 +145,8 @@ func (c *Client) Live(ctx context.Context, node gallery.NodeID) ([]Live, error) 
 	return l, err
 }
 
-// Frames asks a node for chunks of a disk and calls fn for each frame that arrives.
+// Frames asks a node for chunks of a disk and calls fn for each frame that arrives. The error of a node that has too
+// much to do is a *replicate.Busy.
 func (c *Client) Frames(ctx context.Context, node gallery.NodeID, disk gallery.DiskID, pool *buffer.Pool, want []chunk.ID, fn func(stored []byte, refs []chunk.Ref) error) ([]chunk.ID, error) {
 	var body bytes.Buffer
 	w := wire.NewWriter(&body)
@@ -168,7 +170,33 @@ func (c *Client) Frames(ctx context.Context, node gallery.NodeID, disk gallery.D
 		arriving, done = c.Steering.Arriving(ctx, node, asked, resp.Body)
 		defer done()
 	}
-	return ReadFrames(ctx, arriving, pool, fn)
+	missing, err := ReadFrames(ctx, arriving, pool, fn)
+	return missing, busy(err)
+}
+
+// Have asks a node for the pieces of its copy of a disk, announced after m.
+func (c *Client) Have(ctx context.Context, node gallery.NodeID, disk gallery.DiskID, m replicate.Mark) (replicate.Have, error) {
+	path := fmt.Sprintf("/peer/v1/disks/%s/have?epoch=%d&seq=%d", disk, m.Epoch, m.Seq)
+	resp, err := c.request(ctx, http.MethodGet, node, path, nil)
+	if err != nil {
+		return replicate.Have{}, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, replicate.MaxHaveSize+1))
+	if err != nil {
+		return replicate.Have{}, fmt.Errorf("pieces of node %s: %w", node, err)
+	}
+	return replicate.DecodeHave(b)
+}
+
+// busy turns the answer of a node that has too much to do into a replicate.Busy.
+func busy(err error) error {
+	var remote *wire.RemoteError
+	if !errors.As(err, &remote) || remote.Code != CodeBusy {
+		return err
+	}
+	after, _ := time.ParseDuration(remote.Text) // 0: the least
+	return &replicate.Busy{After: after}
 }
 
 // Shares tells a node about limits, and returns what it says of its own.

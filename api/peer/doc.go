@@ -7,6 +7,7 @@
 //	GET  /peer/v1/hash?index=           the state's hash at an index
 //	GET  /peer/v1/live                  transfers under way
 //	POST /peer/v1/disks/{disk}/frames   wanted chunks -> frames (docs/formats/wire.md)
+//	GET  /peer/v1/disks/{disk}/have     pieces of a copy in the making (docs/formats/pieces.md)
 //	POST /peer/v1/shares                how limits are divided, between nodes of a region and to sources
 //	ANY  /forward/...                   a person's request, whole, with that person's credentials
 package peer

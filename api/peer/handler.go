@@ -12,6 +12,7 @@ import (
 	"loggia/api/respond"
 	"loggia/gallery"
 	"loggia/transfer/chunk"
+	"loggia/transfer/replicate"
 	"loggia/transfer/wire"
 )
 
@@ -36,6 +37,7 @@ func Handler(s Service, node func(*http.Request) (gallery.NodeID, error), log *s
 		respond.JSON(w, http.StatusOK, s.Live())
 	})
 	mux.HandleFunc("POST /peer/v1/disks/{disk}/frames", h.frames)
+	mux.HandleFunc("GET /peer/v1/disks/{disk}/have", h.have)
 	mux.HandleFunc("POST /peer/v1/shares", h.shares)
 	forward := http.StripPrefix("/forward", s.Forwarded())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -122,10 +124,29 @@ func (h *handler) frames(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = out.End()
 	}
+	var busy *replicate.Busy
+	if errors.As(err, &busy) {
+		_ = out.Error(CodeBusy, busy.After.String())
+		return
+	}
 	if err != nil && r.Context().Err() == nil {
 		h.log.Warn("sending frames failed", "disk", r.PathValue("disk"), "peer", nodeOf(r.Context()), "error", err)
 		_ = out.Error(string(gallery.KindOf(err)), err.Error())
 	}
+}
+
+func (h *handler) have(w http.ResponseWriter, r *http.Request) {
+	var m replicate.Mark
+	for name, to := range map[string]*uint64{"epoch": &m.Epoch, "seq": &m.Seq} {
+		n, err := strconv.ParseUint(r.URL.Query().Get(name), 10, 64)
+		if err != nil {
+			respond.Error(h.log, w, r, &gallery.Error{Kind: gallery.ErrInvalid, Field: name, Message: "must be a number"})
+			return
+		}
+		*to = n
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	_, _ = w.Write(h.s.Have(r.Context(), gallery.DiskID(r.PathValue("disk")), m).Encode())
 }
 
 func (h *handler) shares(w http.ResponseWriter, r *http.Request) {

@@ -8,6 +8,7 @@ import (
 	"loggia/gallery"
 	"loggia/internal/digest"
 	"loggia/transfer/chunk"
+	"loggia/transfer/replicate"
 	"loggia/transfer/wire"
 )
 
@@ -26,7 +27,11 @@ type Service interface {
 	ReadIndex(ctx context.Context) (uint64, error)
 	HashAt(index uint64) (digest.Digest, bool)
 	Live() []Live
-	// Frames writes frames that hold the wanted chunks of a disk that is whole here.
+	// Have returns the pieces of a disk whose copy is being made here, announced after m. It waits a few seconds for
+	// some. A disk of which no copy is made here has none.
+	Have(ctx context.Context, disk gallery.DiskID, m replicate.Mark) replicate.Have
+	// Frames writes frames that hold the wanted chunks of a disk that is whole here, or of which a copy is being made. It
+	// ends a stream with CodeBusy where too many are sent to already, before the first frame.
 	Frames(ctx context.Context, disk gallery.DiskID, want []chunk.ID, w *wire.Writer) error
 	// Outgoing returns w at the pace of what may go to a node; it may wait. done ends it.
 	Outgoing(ctx context.Context, to gallery.NodeID, r Asked, w io.Writer) (paced io.Writer, done func(), err error)
@@ -65,6 +70,9 @@ type LiveSource struct {
 	InFlight int     `json:"inFlight,omitempty"`
 	Failed   string  `json:"failed,omitempty"`
 }
+
+// CodeBusy is the code of an error record that says: ask again later. Its text is a duration.
+const CodeBusy = "busy"
 
 // IndexHeader carries the log index that a forwarded write reached: the node that passed it on
 // waits for it before it answers, so that the person reads their own write there.

@@ -5,14 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"loggia/api/data"
 	"loggia/fsm/state"
 	"loggia/gallery"
 	"loggia/node/depot"
-	"loggia/transfer/buffer"
+	"loggia/node/seeding"
 	"loggia/transfer/chunk"
 	"loggia/transfer/manifest"
+	"loggia/transfer/replicate"
 	"loggia/transfer/repository"
 	"loggia/transfer/serve"
 	"loggia/transfer/wire"
@@ -26,14 +28,24 @@ type Options struct {
 	Depot  *depot.Depot
 	Find   func(v *state.View, g, i, number string, region gallery.RegionName) (*gallery.ImageVersion, error)
 	Serve  serve.Options
-	Pool   *buffer.Pool
+	Seeds  *seeding.Registry // copies in the making
 }
 
+// The bounds of what is sent to other nodes. Each answer under way reads through some MiB of the pool; more of them
+// at once than that would wait for each other with their connections idle.
+const (
+	maxSending = 24
+	busyFor    = 300 * time.Millisecond
+)
+
 // Reader is safe for use by many goroutines.
-type Reader struct{ o Options }
+type Reader struct {
+	o       Options
+	sending chan struct{} // holds one element for each answer to a node
+}
 
 // New returns a Reader.
-func New(o Options) *Reader { return &Reader{o} }
+func New(o Options) *Reader { return &Reader{o: o, sending: make(chan struct{}, maxSending)} }
 
 // Tree implements data.Disks.
 func (r *Reader) Tree(ctx context.Context, d data.Version, w *wire.Writer) error {
@@ -78,18 +90,36 @@ func (r *Reader) Frames(ctx context.Context, d data.Version, asks []data.Ask, w 
 	return r.send(ctx, view, ids, w)
 }
 
-// DiskFrames writes frames for another node, which may read all of the domain.
+// DiskFrames writes frames for another node, which may read all of the domain. Of a copy that is being made here it
+// sends what is there. The error is a *replicate.Busy, and nothing was written, where too many are sent to already.
 func (r *Reader) DiskFrames(ctx context.Context, id gallery.DiskID, want []chunk.ID, w *wire.Writer) error {
 	disk := r.o.State().Disk(id)
 	if disk == nil {
 		return &gallery.Error{Kind: gallery.ErrNotFound, Op: "read disk", Resource: string(id)}
 	}
+	select {
+	case r.sending <- struct{}{}:
+		defer func() { <-r.sending }()
+	default:
+		return &replicate.Busy{After: busyFor}
+	}
 	view, err := r.view(ctx, disk)
 	if err != nil {
+		if seed := r.o.Seeds.Of(id); seed != nil {
+			return r.sendSeed(ctx, seed, want, w)
+		}
 		return err
 	}
 	defer view.Release()
 	return r.send(ctx, view, want, w)
+}
+
+// sendSeed sends from a copy that is being made: that it ends meanwhile is no damage.
+func (r *Reader) sendSeed(ctx context.Context, seed *seeding.Seed, want []chunk.ID, w *wire.Writer) error {
+	o := r.o.Serve
+	o.Damaged = nil
+	_, err := serve.Frames(ctx, seed, want, o, w)
+	return damaged(err)
 }
 
 func (r *Reader) send(ctx context.Context, view *depot.Lease, ids []chunk.ID, w *wire.Writer) error {

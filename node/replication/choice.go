@@ -39,12 +39,32 @@ func (l *Loop) due(v *state.View, next *time.Time) []*gallery.Replica {
 			earliest(next, row.NextRetry)
 			continue
 		}
+		if l.behind(v, row) {
+			continue
+		}
 		out = append(out, row)
 	}
 	slices.SortStableFunc(out, func(a, b *gallery.Replica) int {
 		return cmp.Or(cmp.Compare(b.Priority.Rank(), a.Priority.Rank()), a.Wanted.Compare(b.Wanted), cmp.Compare(l.lot(a), l.lot(b)))
 	})
 	return out
+}
+
+// behind says whether another copy is made in this region first, from which this one is then made without a byte from
+// elsewhere. A copy that fails or rests gives its claim up, and holds nobody back.
+func (l *Loop) behind(v *state.View, row *gallery.Replica) bool {
+	for _, r := range v.ReplicasOfDisk(row.Key.Disk) {
+		if r.Key.Region == row.Key.Region && r.Key.Slot < row.Key.Slot && !r.Whole() && (r.Claim != nil || l.busy(r.Key)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *Loop) busy(k gallery.ReplicaKey) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.jobs[k] != nil
 }
 
 // abandon stops the jobs of replicas that nobody wants any more.

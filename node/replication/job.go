@@ -125,9 +125,14 @@ func (j *job) copy(ctx context.Context, disk *gallery.Disk, g command.ReplicaGra
 	}
 	j.tracked = o.Live.Begin(live.Key{Disk: string(disk.ID), Slot: j.row.Key.Slot})
 	defer j.tracked.End()
+	// Until the log knows of the copy: from then on it is whole, and not asked for pieces.
+	share := replicate.NewShare(g.Replica.Claim.Epoch)
+	defer o.Seeds.Begin(disk.ID, w, share).End()
 	err = replicate.Run(peer.WithClass(ctx, j.class), replicate.NewTarget(view.View, w), replicate.Options{
 		Disk: replicate.Identity{Root: disk.Root, Table: disk.Table}, Base: base(v, disk, &g.Replica),
-		Sources: sources, TempDir: o.TempDir, Pool: o.Scratch, Decoder: o.Decoder, Progress: j.tell,
+		Sources: sources, Refresh: func() []replicate.Source { return o.Sources.Of(o.State(), disk, j.row.Key) },
+		Region: string(o.Region), Share: share, Speeds: o.Speeds,
+		TempDir: o.TempDir, Pool: o.Scratch, Decoder: o.Decoder, Progress: j.tell,
 		Stall: usualStall + o.Patience()})
 	if err != nil {
 		j.keep(ctx, w)

@@ -14,6 +14,7 @@ import (
 	"loggia/gallery"
 	"loggia/node/depot"
 	"loggia/node/live"
+	"loggia/node/seeding"
 	"loggia/transfer/buffer"
 	"loggia/transfer/codec"
 	"loggia/transfer/frame"
@@ -38,6 +39,8 @@ type Options struct {
 	State   func() *state.View
 	Reports Reporter
 	Sources Sources
+	Seeds   *seeding.Registry
+	Speeds  *replicate.Speeds // of sources
 	Depot   *depot.Depot
 	Live    *live.Registry
 	Pool    *buffer.Pool // packs

@@ -18,6 +18,7 @@ import (
 	"loggia/internal/digest"
 	"loggia/node/depot"
 	"loggia/node/live"
+	"loggia/node/seeding"
 	"loggia/transfer/buffer"
 	"loggia/transfer/chunk"
 	"loggia/transfer/codec"
@@ -145,7 +146,7 @@ func (r *rig) wantClaims(n int, versions ...int) {
 // start runs the loop of a node of region b.
 func (r *rig) start(n int) {
 	dir := r.t.TempDir()
-	l := New(Options{Self: node(n), Region: "b", Watched: func() (*state.View, *state.Watch) { return r.m.Watched() }, State: r.m.View, Reports: r, Sources: silent{r}, Depot: r.depot,
+	l := New(Options{Self: node(n), Region: "b", Watched: func() (*state.View, *state.Watch) { return r.m.Watched() }, State: r.m.View, Reports: r, Sources: silent{r}, Seeds: seeding.New(), Depot: r.depot,
 		Live: live.New(time.Now), Pool: buffer.New(64 << 20), Scratch: buffer.New(8 << 20), Decoder: r.dec, TempDir: dir, Holding: func() bool { return false },
 		Patience: func() time.Duration { return 24 * time.Hour }, Alive: func(id gallery.NodeID) bool { return !r.dead[id] }, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())

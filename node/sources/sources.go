@@ -28,13 +28,17 @@ type Finder struct {
 	Alive func(gallery.NodeID) bool
 }
 
-// Of implements replication.Sources: another repository of this node first, then this region's other nodes,
-// then one or more nodes of each other region that holds the whole disk.
+// Of implements replication.Sources: another repository of this node, or else this region's other nodes,
+// then nodes of each other region that holds the whole disk, and of each that makes a copy of it now.
 func (f *Finder) Of(v *state.View, disk *gallery.Disk, but gallery.ReplicaKey) []replicate.Source {
 	var local []replicate.Source
 	var remote []*node
 	seen := map[gallery.NodeID]bool{f.Self: true}
-	for _, r := range v.ReplicasOfDisk(disk.ID) {
+	near := false // another node of this region holds the disk
+	rows := slices.Clone(v.ReplicasOfDisk(disk.ID))
+	// The newest copies first: the oldest has been asked most.
+	slices.SortStableFunc(rows, func(a, b *gallery.Replica) int { return b.Finished.Compare(a.Finished) })
+	for _, r := range rows {
 		if !r.Whole() || r.Key == but {
 			continue
 		}
@@ -46,12 +50,22 @@ func (f *Finder) Of(v *state.View, disk *gallery.Disk, but gallery.ReplicaKey) [
 			if !seen[n.ID] {
 				seen[n.ID] = true
 				remote = append(remote, &node{f: f, id: n.ID, region: n.Region, disk: disk.ID})
+				near = near || n.Region == f.Region
 			}
 		}
 	}
 	if len(local) > 0 {
 		return local
 	}
+	out := f.sorted(remote)
+	if near || len(out) == 0 {
+		return out
+	}
+	return append(out, f.members(v, rows, seen)...)
+}
+
+// sorted puts this region's nodes first, and of others those that are alive.
+func (f *Finder) sorted(remote []*node) (out []replicate.Source) {
 	rank := func(n *node) int {
 		rank := 0
 		if n.region != f.Region {
@@ -63,13 +77,36 @@ func (f *Finder) Of(v *state.View, disk *gallery.Disk, but gallery.ReplicaKey) [
 		return rank
 	}
 	slices.SortStableFunc(remote, func(a, b *node) int { return cmp.Compare(rank(a), rank(b)) })
-	var out []replicate.Source
 	for _, n := range remote {
 		// Those that are said to be dead are asked only where there is nobody else.
 		if len(out) > 0 && !f.Alive(n.id) {
 			break
 		}
 		out = append(out, n)
+	}
+	return out
+}
+
+// members finds a node of each other region that makes a copy now: the one that has the claim, or, where the claim is still to
+// come, any. Copies inside a region are made from its first one: nobody else need hear of them.
+func (f *Finder) members(v *state.View, rows []*gallery.Replica, but map[gallery.NodeID]bool) (out []replicate.Source) {
+	done := map[gallery.RegionName]bool{f.Region: true}
+	for _, r := range rows {
+		done[r.Key.Region] = done[r.Key.Region] || r.Whole()
+	}
+	for _, claimed := range []bool{true, false} {
+		for _, r := range rows {
+			if done[r.Key.Region] || (r.Claim != nil) != claimed || !claimed && r.LastError != "" {
+				continue
+			}
+			for _, n := range v.Nodes(r.Key.Region) {
+				if (!claimed || r.Claim.Node == n.ID) && !but[n.ID] && f.Alive(n.ID) {
+					done[r.Key.Region] = true
+					out = append(out, &member{node{f: f, id: n.ID, region: n.Region, disk: r.Key.Disk}})
+					break
+				}
+			}
+		}
 	}
 	return out
 }
@@ -81,6 +118,20 @@ type node struct {
 	region gallery.RegionName
 	disk   gallery.DiskID
 }
+
+// member is a node that makes a copy of the disk.
+type member struct{ node }
+
+// Region implements replicate.Member.
+func (m *member) Region() string { return string(m.region) }
+
+// Have implements replicate.Member.
+func (m *member) Have(ctx context.Context, mark replicate.Mark) (replicate.Have, error) {
+	return m.f.Peers.Have(ctx, m.id, m.disk, mark)
+}
+
+// Key implements replicate.Keyed: a region may have several nodes.
+func (n *node) Key() string { return string(n.id) }
 
 // Name implements replicate.Source.
 func (n *node) Name() string { return string(n.region) }
