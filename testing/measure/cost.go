@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"syscall"
 	"time"
 )
 
@@ -74,8 +75,13 @@ func (p Probe) look() (cpu map[string]time.Duration, wire map[string]int64, busy
 	return cpu, wire, busy, err
 }
 
-// Run runs a command to its end and measures it. What the command prints is in the error where it fails.
+// Run runs a command to its end and measures it. What the command prints is in the error where it
+// fails. The command gets a process group of its own, all of which is killed when ctx ends.
 func (p Probe) Run(ctx context.Context, cmd *exec.Cmd) (Cost, error) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
 	var said bytes.Buffer
 	if cmd.Stdout == nil {
 		cmd.Stdout = &said
@@ -161,9 +167,9 @@ func firstOf(errs ...error) error {
 	return nil
 }
 
-// stop kills a command and waits for it.
+// stop kills a command's process group, since a child that lives holds the pipes, and waits for it.
 func stop(cmd *exec.Cmd, ended <-chan error) error {
-	_ = cmd.Process.Kill() // it may have ended
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // they may have ended
 	return <-ended
 }
 

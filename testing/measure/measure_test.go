@@ -2,6 +2,7 @@ package measure
 
 import (
 	"bytes"
+	"context"
 	"encoding/xml"
 	"errors"
 	"io"
@@ -65,6 +66,19 @@ func TestRun(t *testing.T) {
 	}
 	if _, err := p.Run(t.Context(), exec.Command("bash", "-c", "echo alas >&2; exit 3")); err == nil || !strings.Contains(err.Error(), "alas") {
 		t.Errorf("a failing command: %v", err)
+	}
+}
+
+// TestRunEndsWithItsContext kills a shell whose child holds the output open.
+func TestRunEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cmd := exec.Command("bash", "-c", "sleep 1000; true")
+	ready := func() (map[string]int64, error) {
+		cancel()
+		return nil, nil
+	}
+	if _, err := (Probe{Wire: ready}).Run(ctx, cmd); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want %v", err, context.Canceled)
 	}
 }
 
