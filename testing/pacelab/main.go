@@ -23,8 +23,8 @@ import (
 // The measures of the proof.
 const (
 	window    = 10 * time.Second
-	tolerance = 0.05 // above a limit
-	unused    = 0.15 // below it: what copies leave of a limit, as when the machine is busy with something else, says nothing of the limit
+	tolerance = 0.05             // above a limit
+	unused    = 0.15             // below it: what copies leave of a limit, as when the machine is busy with something else, says nothing of the limit
 	settle    = time.Second      // after which a change must have taken effect
 	phaseTime = 13 * time.Second // of each limit
 	look      = 100 * time.Millisecond
