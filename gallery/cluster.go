@@ -17,6 +17,8 @@ type Cluster struct {
 	Version      uint32         `cbor:"7,keyasint"` // what every member understands (M4); only grows
 	Created      time.Time      `cbor:"8,keyasint,omitzero"`
 	Bootstrapped time.Time      `cbor:"9,keyasint,omitzero" since:"2"` // when its first owner was made; zero: not yet
+	// CollectionOff says that no garbage is collected until an operator turns it on, as after a recovery (C8).
+	CollectionOff bool `cbor:"10,keyasint,omitempty" since:"3"`
 }
 
 // Seat is a node's part in the raft group.

@@ -29,7 +29,11 @@ type Condemnation struct {
 	Epoch uint64        `cbor:"1,keyasint"`          // log index of the Condemn; the list is g/<epoch of the collector>
 	List  digest.Digest `cbor:"2,keyasint,omitzero"` // of the stored list of keys
 	Time  time.Time     `cbor:"3,keyasint,omitzero"`
-	Claim uint64        `cbor:"4,keyasint,omitempty"` // where the list lies: g/<claim>
+	Claim uint64        `cbor:"4,keyasint,omitempty"` // where the list lies: g/<claim>/<list>
+	// Began is the index of the state that the mark began from: deletes up to there are accounted for by this list.
+	Began uint64 `cbor:"5,keyasint,omitempty" since:"3"`
+	// Sweeping says that the grace time is over and that nothing older relies on the keys: they may be deleted.
+	Sweeping bool `cbor:"6,keyasint,omitempty" since:"3"`
 }
 
 // Repository is what the log knows of a repository. A repository that has no row has epoch 0 and
@@ -39,6 +43,16 @@ type Repository struct {
 	Epoch     uint64        `cbor:"2,keyasint"` // moved by Condemn; completions of an older one are refused
 	Segments  []Segment     `cbor:"3,keyasint,omitempty"`
 	Condemned *Condemnation `cbor:"4,keyasint,omitempty"`
+	// Changed is the index of the last change of the segments, or completion of a copy that relies on them.
+	Changed uint64             `cbor:"5,keyasint,omitempty" since:"3"`
+	Claim   *Claim             `cbor:"6,keyasint,omitempty" since:"3"` // of the collector; there is at most one
+	Last    *Collection        `cbor:"7,keyasint,omitempty" since:"3"` // how the newest run stands
+	Asked   *CollectionRequest `cbor:"8,keyasint,omitempty" since:"3"` // the newest request of an operator
+}
+
+// Due says whether an operator's request is unanswered.
+func (r *Repository) Due() bool {
+	return r.Asked != nil && (r.Last == nil || r.Last.Asked < r.Asked.Index)
 }
 
 // Tombstone tells the collector of a copy that no row wants any more.
@@ -48,4 +62,5 @@ type Tombstone struct {
 	Disk       DiskID        `cbor:"3,keyasint"`
 	Root       digest.Digest `cbor:"4,keyasint,omitzero"` // zero where no copy was finished
 	Time       time.Time     `cbor:"5,keyasint,omitzero"`
+	Table      digest.Digest `cbor:"6,keyasint,omitzero" since:"3"` // zero as Root is
 }

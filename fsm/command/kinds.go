@@ -5,6 +5,7 @@ const (
 	KindClusterInit          Kind = 10
 	KindClusterSetVersion    Kind = 11
 	KindClusterSetGeneration Kind = 12
+	KindClusterSetCollection Kind = 13
 
 	KindRegionPut    Kind = 20
 	KindRegionRemove Kind = 21
@@ -47,6 +48,10 @@ const (
 	KindRepositoryCompact Kind = 110
 	KindRepositoryCondemn Kind = 111
 	KindRepositorySwept   Kind = 112
+	KindRepositoryClaim   Kind = 113
+	KindRepositoryRelease Kind = 114
+	KindRepositorySweep   Kind = 115
+	KindRepositoryAsk     Kind = 116
 
 	KindExpireClaims  Kind = 120
 	KindExpireUploads Kind = 121

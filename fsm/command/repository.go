@@ -1,16 +1,23 @@
 package command
 
 import (
+	"time"
+
 	"loggia/gallery"
 	"loggia/internal/digest"
 )
 
 func repositoryDefs() []Def {
-	return []Def{
+	return append([]Def{
 		def[RepositoryCompact, *RepositoryCompact, gallery.Repository](KindRepositoryCompact, "repository.compact"),
 		def[RepositoryCondemn, *RepositoryCondemn, gallery.Repository](KindRepositoryCondemn, "repository.condemn"),
 		def[RepositorySwept, *RepositorySwept, noValue](KindRepositorySwept, "repository.swept"),
-	}
+	}, from(3,
+		def[RepositoryClaim, *RepositoryClaim, gallery.Repository](KindRepositoryClaim, "repository.claim"),
+		def[RepositoryRelease, *RepositoryRelease, noValue](KindRepositoryRelease, "repository.release"),
+		def[RepositorySweep, *RepositorySweep, noValue](KindRepositorySweep, "repository.sweep"),
+		def[RepositoryAsk, *RepositoryAsk, RepositoriesAsked](KindRepositoryAsk, "repository.ask"),
+	)...)
 }
 
 // RepositoryCompact replaces live segments by others that say the same or more. ErrStaleRepository where the epoch moved or a
@@ -20,21 +27,110 @@ type RepositoryCompact struct {
 	Epoch      uint64                `cbor:"2,keyasint,omitempty"` // of the repository
 	Add        []gallery.Segment     `cbor:"3,keyasint,omitempty"`
 	Remove     []digest.Digest       `cbor:"4,keyasint,omitempty"`
+	// Claim is the collector's, from cluster version 3 on: it must be the live one.
+	Claim uint64 `cbor:"5,keyasint,omitempty" since:"3"`
 }
 
-// RepositoryCondemn moves the repository's epoch to the entry's index: from then on the keys in the stored list count as absent.
-// ErrConflict while another list stands. Its result is the *gallery.Repository.
+// RepositoryCondemn moves the repository's epoch to the entry's index: from then on the keys in the stored list count as absent, and
+// live segments change to those that don't name them. ErrConflict while another list stands. From cluster version 3 on the claim must be
+// the collector's live one (ErrStaleClaim), collection must be on (ErrNotAllowed), and nothing that relies on the repository
+// may have been completed since the state that was marked (ErrStaleRepository). Its result is the *gallery.Repository.
 type RepositoryCondemn struct {
 	Repository gallery.RepositoryKey `cbor:"1,keyasint"`
 	Epoch      uint64                `cbor:"2,keyasint,omitempty"` // of the repository before
 	List       digest.Digest         `cbor:"3,keyasint"`
-	Claim      uint64                `cbor:"4,keyasint,omitempty"` // the list lies in g/<claim>
+	Claim      uint64                `cbor:"4,keyasint,omitempty"` // the list lies in g/<claim>/<list>
+	Add        []gallery.Segment     `cbor:"5,keyasint,omitempty" since:"3"`
+	Remove     []digest.Digest       `cbor:"6,keyasint,omitempty" since:"3"`
+	Marked     uint64                `cbor:"7,keyasint,omitempty" since:"3"` // index of the newest state that was marked
+	Began      uint64                `cbor:"8,keyasint,omitempty" since:"3"` // and of the first: deletes up to it are accounted for
+	Report     *gallery.Collection   `cbor:"9,keyasint,omitempty" since:"3"`
 }
 
 // RepositorySwept ends a collection: its keys are deleted. Tombstones up to the Condemn's index go with it.
 type RepositorySwept struct {
 	Repository gallery.RepositoryKey `cbor:"1,keyasint"`
 	Epoch      uint64                `cbor:"2,keyasint"` // of the Condemn
+	Claim      uint64                `cbor:"3,keyasint,omitempty" since:"3"`
+}
+
+// RepositoryClaim gives the repository's one collector's claim to a node of its region; its epoch is the entry's index. It
+// supersedes the node's own (ErrClaimed for another node's). Its result is the *gallery.Repository.
+type RepositoryClaim struct {
+	Repository gallery.RepositoryKey `cbor:"1,keyasint"`
+	Node       gallery.NodeID        `cbor:"2,keyasint"`
+	Lease      time.Duration         `cbor:"3,keyasint"`
+}
+
+// RepositoryRelease gives the collector's claim back and tells how the run stands; without a report nothing else changes.
+type RepositoryRelease struct {
+	Repository gallery.RepositoryKey `cbor:"1,keyasint"`
+	Claim      uint64                `cbor:"2,keyasint"`
+	Report     *gallery.Collection   `cbor:"3,keyasint,omitempty"`
+}
+
+// RepositorySweep asks for leave to delete what is condemned. ErrUnavailable: the grace time is not over, or a claim from
+// before the Condemn is still open.
+type RepositorySweep struct {
+	Repository gallery.RepositoryKey `cbor:"1,keyasint"`
+	Claim      uint64                `cbor:"2,keyasint"`
+	Epoch      uint64                `cbor:"3,keyasint"` // of the Condemn
+	Grace      time.Duration         `cbor:"4,keyasint,omitempty"`
+}
+
+// RepositoryAsk has every repository of a region's stores, or of one of them, collected as soon as a node can. Its result is
+// *RepositoriesAsked.
+type RepositoryAsk struct {
+	Region gallery.RegionName `cbor:"1,keyasint"`
+	Store  gallery.StoreID    `cbor:"2,keyasint,omitempty"`
+	DryRun bool               `cbor:"3,keyasint,omitempty"`
+	Accept bool               `cbor:"4,keyasint,omitempty"`
+}
+
+// RepositoriesAsked says of how many repositories a request is, and its index.
+type RepositoriesAsked struct {
+	Count int    `cbor:"1,keyasint,omitempty"`
+	Index uint64 `cbor:"2,keyasint,omitempty"`
+}
+
+func (*RepositoryClaim) Kind() Kind   { return KindRepositoryClaim }
+func (*RepositoryRelease) Kind() Kind { return KindRepositoryRelease }
+func (*RepositorySweep) Kind() Kind   { return KindRepositorySweep }
+func (*RepositoryAsk) Kind() Kind     { return KindRepositoryAsk }
+
+// Check implements Command.
+func (c *RepositoryClaim) Check() error {
+	return first(checkRepository(c.Repository), checkID("node", c.Node), checkLease("lease", c.Lease, MaxLease))
+}
+
+// Check implements Command.
+func (c *RepositoryRelease) Check() error {
+	return first(checkRepository(c.Repository), positive("claim", c.Claim), checkReport(c.Report))
+}
+
+// Check implements Command.
+func (c *RepositorySweep) Check() error {
+	if c.Grace < 0 {
+		return invalid("grace", "not negative")
+	}
+	return first(checkRepository(c.Repository), positive("claim", c.Claim), positive("epoch", c.Epoch))
+}
+
+// Check implements Command.
+func (c *RepositoryAsk) Check() error {
+	if c.Store != "" {
+		if err := checkID("store", c.Store); err != nil {
+			return err
+		}
+	}
+	return checkRegion("region", c.Region)
+}
+
+func checkReport(r *gallery.Collection) error {
+	if r != nil && len(r.Message) > gallery.MaxLastError {
+		return invalid("report.message", "at most %d bytes", gallery.MaxLastError)
+	}
+	return nil
 }
 
 func (*RepositoryCompact) Kind() Kind { return KindRepositoryCompact }
@@ -51,7 +147,7 @@ func (c *RepositoryCondemn) Check() error {
 	if c.List.IsZero() {
 		return invalid("list", "required")
 	}
-	return checkRepository(c.Repository)
+	return first(checkRepository(c.Repository), checkSegments(c.Add, c.Remove), checkReport(c.Report))
 }
 
 // Check implements Command.

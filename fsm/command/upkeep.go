@@ -8,7 +8,7 @@ func upkeepDefs() []Def {
 	}
 }
 
-// ExpireClaims ends the claims on replicas whose deadline has passed in state time. Only the leader proposes
+// ExpireClaims ends the claims on replicas, and those of collectors, whose deadline has passed in state time. Only the leader proposes
 // it, after it has led for one full lease. Its result is *Expired.
 type ExpireClaims struct{}
 

@@ -59,7 +59,7 @@ func BenchmarkVersions(b *testing.B) {
 func (r *rig) merge() {
 	k := gallery.RepositoryKey{Store: store(1), Slot: 1, Domain: gallery.DomainOf(tenant)}
 	repo := r.m.View().Repository(k)
-	c := &command.RepositoryCompact{Repository: k, Epoch: repo.Epoch, Add: []gallery.Segment{segment(1, int(r.index)+1<<30)}}
+	c := &command.RepositoryCompact{Repository: k, Epoch: repo.Epoch, Claim: r.collector(k, 1), Add: []gallery.Segment{segment(1, int(r.index)+1<<30)}}
 	for _, s := range repo.Segments {
 		c.Remove = append(c.Remove, s.ID)
 	}

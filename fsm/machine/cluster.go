@@ -13,7 +13,7 @@ func clusterInit(e *entry, c *command.ClusterInit) (*gallery.Cluster, error) {
 	row := c.Cluster
 	row.Created = e.Now()
 	row.Version = max(row.Version, 1)
-	row.Bootstrapped = zeroTime
+	row.Bootstrapped, row.CollectionOff = zeroTime, false
 	state.Put(e.Tx, &row)
 	if row.Version >= 2 {
 		e.introduce(&row)
@@ -40,6 +40,14 @@ func clusterSetGeneration(e *entry, c *command.ClusterSetGeneration) (*none, err
 			return invalid("", "generation", "it is %d and only grows", row.Generation)
 		}
 		row.Generation = c.Generation
+		row.CollectionOff = row.CollectionOff || e.knows(3)
+		return nil
+	})
+}
+
+func clusterSetCollection(e *entry, c *command.ClusterSetCollection) (*none, error) {
+	return nil, e.changeCluster(func(row *gallery.Cluster) error {
+		row.CollectionOff = c.Off
 		return nil
 	})
 }

@@ -19,6 +19,7 @@ type handler func(*entry, command.Command) (any, error)
 var handlers = map[command.Kind]handler{
 	command.KindClusterInit:           of(clusterInit),
 	command.KindClusterSetVersion:     of(clusterSetVersion),
+	command.KindClusterSetCollection:  of(clusterSetCollection),
 	command.KindClusterSetGeneration:  of(clusterSetGeneration),
 	command.KindRegionPut:             of(regionPut),
 	command.KindRegionRemove:          of(regionRemove),
@@ -52,6 +53,10 @@ var handlers = map[command.Kind]handler{
 	command.KindRepositoryCompact:     of(repositoryCompact),
 	command.KindRepositoryCondemn:     of(repositoryCondemn),
 	command.KindRepositorySwept:       of(repositorySwept),
+	command.KindRepositoryClaim:       of(repositoryClaim),
+	command.KindRepositoryRelease:     of(repositoryRelease),
+	command.KindRepositorySweep:       of(repositorySweep),
+	command.KindRepositoryAsk:         of(repositoryAsk),
 	command.KindExpireClaims:          of(expireClaims),
 	command.KindExpireUploads:         of(expireUploads),
 	command.KindPruneRequests:         of(pruneRequests),

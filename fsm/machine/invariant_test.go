@@ -19,6 +19,7 @@ func (c *chaos) check(before, after *state.View, cmd command.Command) {
 		c.checkLast(before, after, d.ID, cmd)
 	}
 	c.checkResources(after)
+	c.checkCollector(before, after, cmd)
 	epochs := map[uint64]bool{}
 	for _, name := range modelRegions {
 		for _, r := range after.ReplicasOfRegion(name) {
@@ -136,5 +137,27 @@ func (c *chaos) checkReplica(before, after *state.View, r *gallery.Replica) {
 	if was := before.Replica(r.Key); was != nil && was.Claim != nil && was.Claim.Epoch == r.Claim.Epoch {
 		p, q := was.Progress, r.Progress
 		c.must(q.Sent >= p.Sent && q.Total >= p.Total && (p.Total != q.Total || q.Left <= p.Left), "%s: progress %v after %v", r.Key, q, p)
+	}
+}
+
+// checkCollector holds what makes it safe to delete (D2, D5): a list is committed only over a state in which everything completed was
+// marked, and its keys go only after what is older has ended.
+func (c *chaos) checkCollector(before, after *state.View, cmd command.Command) {
+	switch x := cmd.(type) {
+	case *command.RepositoryCondemn:
+		was := before.Repository(x.Repository)
+		c.must(was.Claim != nil && was.Claim.Epoch == x.Claim, "condemned under claim %d, the live one is %v", x.Claim, was.Claim)
+		c.must(was.Changed <= x.Marked, "condemned with a mark of %d, changed at %d", x.Marked, was.Changed)
+		c.must(!before.Cluster().CollectionOff, "condemned while collection is off")
+	case *command.RepositorySweep:
+		r := after.Repository(x.Repository)
+		c.must(!after.Meta().Time.Before(r.Condemned.Time.Add(x.Grace)), "swept within the grace time")
+		for _, p := range after.ReplicasOfStore(r.Key.Store) {
+			c.must(p.Repository() != r.Key || p.Claim == nil || p.Claim.Epoch > x.Epoch || after.Meta().Time.After(p.Claim.Deadline), "%s is older than what is swept", p.Key)
+		}
+	case *command.ReplicaComplete:
+		r := after.Replica(x.Replica)
+		c.must(x.RepositoryEpoch == before.Repository(r.Repository()).Epoch, "%s completed over an old epoch", x.Replica)
+		c.must(after.Repository(r.Repository()).Changed == c.index, "%s completed and its repository has not changed", x.Replica)
 	}
 }

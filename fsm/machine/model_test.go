@@ -60,6 +60,8 @@ func TestRandomCommands(t *testing.T) {
 	}
 	for _, k := range []command.Kind{command.KindVersionPut, command.KindVersionDelete, command.KindReplicaComplete, command.KindReplicaFail,
 		command.KindExpireClaims, command.KindReplicaMarkLost, command.KindStoreRemove, command.KindUploadComplete,
+		command.KindRepositoryClaim, command.KindRepositoryRelease, command.KindRepositoryCompact, command.KindRepositoryCondemn,
+		command.KindRepositorySweep, command.KindRepositorySwept, command.KindRepositoryAsk, command.KindClusterSetCollection,
 		command.KindSnapshotPut, command.KindSnapshotDelete, command.KindSnapshotComplete, command.KindSnapshotFail, command.KindVersionImported,
 		command.KindVersionImportFailed, command.KindExpireOperations, command.KindGroupDelete, command.KindSnapshotGrant,
 		command.KindPrincipalPut, command.KindPrincipalDelete, command.KindAssignmentPut, command.KindAssignmentDelete, command.KindPrincipalSetMember,
@@ -128,6 +130,9 @@ func (c *chaos) choose() command.Command {
 	if c.rnd.IntN(4) == 0 {
 		return c.chooseResource(v)
 	}
+	if c.rnd.IntN(6) == 0 {
+		return c.chooseRepository(v)
+	}
 	n := c.rnd.IntN(100)
 	switch {
 	case n < 8:
@@ -152,8 +157,6 @@ func (c *chaos) choose() command.Command {
 	case n < 90:
 		return &command.ExpireUploads{}
 	case n < 94:
-		return c.chooseRepository(v)
-	case n < 96:
 		if s, ok := pick(c, v.Stores("")); ok {
 			return &command.StoreRemove{ID: s.ID, Lost: c.rnd.IntN(2) == 0}
 		}
@@ -275,23 +278,46 @@ func (c *chaos) chooseSteering(v *state.View) command.Command {
 }
 
 func (c *chaos) chooseRepository(v *state.View) command.Command {
-	s, ok := pick(c, v.Stores(""))
+	var all []*gallery.Repository
+	for _, s := range v.Stores("") {
+		all = append(all, v.RepositoriesOfStore(s.ID)...)
+	}
+	r, ok := pick(c, all)
+	if begun := v.ClaimedRepositories(); len(begun) > 0 && c.rnd.IntN(4) > 0 {
+		r, ok = pick(c, begun)
+	}
 	if !ok {
 		return nil
 	}
-	r, ok := pick(c, v.RepositoriesOfStore(s.ID))
-	if !ok {
-		return nil
+	s := v.Store(r.Key.Store)
+	if r.Claim == nil || c.rnd.IntN(20) == 0 {
+		at := c.rnd.IntN(len(modelRegions)) + 1
+		return &command.RepositoryClaim{Repository: r.Key, Node: node(at), Lease: lease}
 	}
-	switch {
-	case r.Condemned != nil:
-		return &command.RepositorySwept{Repository: r.Key, Epoch: r.Epoch}
-	case c.rnd.IntN(2) == 0:
-		return &command.RepositoryCondemn{Repository: r.Key, Epoch: r.Epoch, List: root(0)}
-	case len(r.Segments) > 1:
-		return &command.RepositoryCompact{Repository: r.Key, Epoch: r.Epoch, Add: []gallery.Segment{segment(1, int(c.index))}, Remove: []digestID{r.Segments[0].ID, r.Segments[1].ID}}
+	switch claim := r.Claim.Epoch; c.rnd.IntN(16) {
+	case 0:
+		return &command.RepositoryRelease{Repository: r.Key, Claim: claim, Report: &gallery.Collection{State: gallery.CollectionStopped}}
+	case 1:
+		return &command.RepositoryAsk{Region: s.Region, Store: s.ID}
+	case 2, 3, 4:
+		if len(r.Segments) > 1 {
+			return &command.RepositoryCompact{Repository: r.Key, Epoch: r.Epoch, Claim: claim, Add: []gallery.Segment{segment(1, int(c.index))},
+				Remove: []digestID{r.Segments[0].ID, r.Segments[1].ID}}
+		}
+	case 5:
+		return &command.ClusterSetCollection{Off: !v.Cluster().CollectionOff && c.rnd.IntN(3) == 0}
 	}
-	return nil
+	if r.Condemned == nil {
+		marked := c.index
+		if c.rnd.IntN(3) == 0 { // a mark from before
+			marked = c.rnd.Uint64N(c.index) + 1
+		}
+		return &command.RepositoryCondemn{Repository: r.Key, Epoch: r.Epoch, List: root(0), Claim: r.Claim.Epoch, Marked: marked, Began: marked}
+	}
+	if r.Condemned.Sweeping || c.rnd.IntN(5) == 0 {
+		return &command.RepositorySwept{Repository: r.Key, Epoch: r.Epoch, Claim: r.Claim.Epoch}
+	}
+	return &command.RepositorySweep{Repository: r.Key, Claim: r.Claim.Epoch, Epoch: r.Epoch, Grace: lease / 2}
 }
 
 // same checks that a snapshot and the log give the same machine (M3, M7), and goes on with the restored one.

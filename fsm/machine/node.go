@@ -66,6 +66,9 @@ func nodeRemove(e *entry, c *command.NodeRemove) (*none, error) {
 		e.unclaim(r, "its node was removed")
 	}
 	e.dropLimits(func(k gallery.LimitKey) bool { return k.FromNode == c.ID || k.ToNode == c.ID })
+	for _, r := range e.RepositoriesOfNode(c.ID) {
+		e.stopCollecting(r)
+	}
 	state.Delete(e.Tx, row)
 	return nil, nil
 }

@@ -188,6 +188,9 @@ func (e *entry) remove(r *gallery.Replica) {
 		t := &gallery.Tombstone{Repository: r.Repository(), Index: e.Index(), Disk: r.Key.Disk, Time: e.Now()}
 		if d := e.Disk(r.Key.Disk); d != nil && r.Whole() {
 			t.Root = d.Root
+			if e.knows(3) {
+				t.Table = r.Table
+			}
 		}
 		state.Put(e.Tx, t)
 	}

@@ -70,6 +70,12 @@ func replicaCheckpoint(e *entry, c *command.ReplicaCheckpoint) (*command.Checkpo
 		}
 		state.Put(e.Tx, &row)
 	}
+	for _, r := range e.RepositoriesOfNode(c.Node) {
+		row, claim := *r, *r.Claim
+		claim.Deadline = deadline
+		row.Claim = &claim
+		state.Put(e.Tx, &row)
+	}
 	out := &command.Checkpointed{}
 	for _, p := range c.Claims {
 		if !live[p.Epoch] {

@@ -38,9 +38,12 @@ func (e *entry) changeSegments(k gallery.RepositoryKey, epoch uint64, add []gall
 	if len(kept) > gallery.MaxSegments {
 		return fail(gallery.ErrLimit, "", "%d live segments, at most %d: merge them", len(kept), gallery.MaxSegments)
 	}
-	if len(add) > 0 || len(remove) > 0 {
+	if len(add) > 0 || len(remove) > 0 || e.knows(3) {
 		row := *old
 		row.Segments = kept
+		if e.knows(3) {
+			row.Changed = e.Index()
+		}
 		state.Put(e.Tx, &row)
 	}
 	return nil
@@ -52,6 +55,11 @@ func repositoryCompact(e *entry, c *command.RepositoryCompact) (*gallery.Reposit
 	if e.Store(c.Repository.Store) == nil {
 		return nil, notFound("store", c.Repository.Store)
 	}
+	if e.knows(3) {
+		if _, err := e.collecting(c.Repository, c.Claim); err != nil {
+			return nil, err
+		}
+	}
 	if err := e.changeSegments(c.Repository, c.Epoch, c.Add, c.Remove); err != nil {
 		return nil, named(err, repositoryName(c.Repository))
 	}
@@ -60,22 +68,34 @@ func repositoryCompact(e *entry, c *command.RepositoryCompact) (*gallery.Reposit
 
 // brief is a repository for a result: without its segments, which may be many.
 func brief(r *gallery.Repository) *gallery.Repository {
-	return &gallery.Repository{Key: r.Key, Epoch: r.Epoch, Condemned: r.Condemned}
+	return &gallery.Repository{Key: r.Key, Epoch: r.Epoch, Condemned: r.Condemned, Changed: r.Changed, Claim: r.Claim, Last: r.Last, Asked: r.Asked}
 }
 
 func repositoryCondemn(e *entry, c *command.RepositoryCondemn) (*gallery.Repository, error) {
 	if e.Store(c.Repository.Store) == nil {
 		return nil, notFound("store", c.Repository.Store)
 	}
+	old := e.Repository(c.Repository)
+	if old.Epoch != c.Epoch {
+		return nil, fail(gallery.ErrStaleRepository, repositoryName(c.Repository), "the repository's epoch is %d, not %d", old.Epoch, c.Epoch)
+	}
+	if old.Condemned != nil {
+		return nil, fail(gallery.ErrConflict, repositoryName(c.Repository), "the collection of epoch %d has not ended", old.Condemned.Epoch)
+	}
+	if e.knows(3) {
+		if err := e.mayCondemn(c, old); err != nil {
+			return nil, err
+		}
+		if err := e.changeSegments(c.Repository, c.Epoch, c.Add, c.Remove); err != nil {
+			return nil, named(err, repositoryName(c.Repository))
+		}
+	}
 	row := *e.Repository(c.Repository)
-	if row.Epoch != c.Epoch {
-		return nil, fail(gallery.ErrStaleRepository, repositoryName(c.Repository), "the repository's epoch is %d, not %d", row.Epoch, c.Epoch)
-	}
-	if row.Condemned != nil {
-		return nil, fail(gallery.ErrConflict, repositoryName(c.Repository), "the collection of epoch %d has not ended", row.Condemned.Epoch)
-	}
 	row.Epoch = e.Index()
-	row.Condemned = &gallery.Condemnation{Epoch: e.Index(), List: c.List, Time: e.Now(), Claim: c.Claim}
+	row.Condemned = &gallery.Condemnation{Epoch: e.Index(), List: c.List, Time: e.Now(), Claim: c.Claim, Began: c.Began}
+	if c.Report != nil {
+		row.Last = reported(c.Report, c.Claim)
+	}
 	state.Put(e.Tx, &row)
 	return brief(&row), nil
 }
@@ -85,10 +105,21 @@ func repositorySwept(e *entry, c *command.RepositorySwept) (*none, error) {
 	if row.Condemned == nil || row.Condemned.Epoch != c.Epoch {
 		return nil, fail(gallery.ErrStaleRepository, repositoryName(c.Repository), "no collection of epoch %d is under way", c.Epoch)
 	}
+	accounted := c.Epoch
+	if e.knows(3) {
+		if _, err := e.collecting(c.Repository, c.Claim); err != nil {
+			return nil, err
+		}
+		if !row.Condemned.Sweeping {
+			return nil, fail(gallery.ErrConflict, repositoryName(c.Repository), "nothing may be deleted yet")
+		}
+		accounted = row.Condemned.Began
+		row.Last = swept(row.Last, e.Now())
+	}
 	row.Condemned = nil
 	state.Put(e.Tx, &row)
 	for _, t := range e.Tombstones(c.Repository) {
-		if t.Index <= c.Epoch {
+		if t.Index <= accounted {
 			state.Delete(e.Tx, t)
 		}
 	}

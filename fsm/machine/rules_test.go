@@ -179,19 +179,20 @@ func TestRepositoryEpoch(t *testing.T) {
 	r.do(&command.VersionPut{Version: version(1, d, "a", "a", "b")})
 	g := r.claim(key(d, "b", 1), 2)
 	repo := g.Replica.Repository()
-	r.do(&command.RepositoryCondemn{Repository: repo, List: root(5)})
+	claim := r.collector(repo, 2)
+	r.do(&command.RepositoryCondemn{Repository: repo, List: root(5), Claim: claim, Marked: r.index})
 	done := command.ReplicaComplete{Replica: key(d, "b", 1), Epoch: g.Replica.Claim.Epoch, RepositoryEpoch: g.RepositoryEpoch, Root: root(1), Table: root(1)}
 	r.refuse(gallery.ErrStaleRepository, &done)
 	r.refuse(gallery.ErrConflict, &command.RepositoryCondemn{Repository: repo, Epoch: r.m.View().Repository(repo).Epoch, List: root(6)})
 	done.RepositoryEpoch = r.m.View().Repository(repo).Epoch
 	r.do(&done)
-	r.do(&command.RepositorySwept{Repository: repo, Epoch: done.RepositoryEpoch})
-	r.refuse(gallery.ErrConflict, &command.RepositorySwept{Repository: repo, Epoch: done.RepositoryEpoch})
 	// Merging segments: what is removed must be live.
 	home := gallery.RepositoryKey{Store: store(1), Slot: 1, Domain: gallery.DomainOf(tenant)}
 	old := r.m.View().Repository(home).Segments
-	r.refuse(gallery.ErrStaleRepository, &command.RepositoryCompact{Repository: home, Add: []gallery.Segment{segment(1, 50)}, Remove: []digestID{root(1)}})
-	r.do(&command.RepositoryCompact{Repository: home, Add: []gallery.Segment{segment(1, 50)}, Remove: []digestID{old[0].ID}})
+	claim = r.collector(home, 1)
+	r.refuse(gallery.ErrStaleClaim, &command.RepositoryCompact{Repository: home, Claim: claim - 1, Add: []gallery.Segment{segment(1, 50)}})
+	r.refuse(gallery.ErrStaleRepository, &command.RepositoryCompact{Repository: home, Claim: claim, Add: []gallery.Segment{segment(1, 50)}, Remove: []digestID{root(1)}})
+	r.do(&command.RepositoryCompact{Repository: home, Claim: claim, Add: []gallery.Segment{segment(1, 50)}, Remove: []digestID{old[0].ID}})
 	if now := r.m.View().Repository(home).Segments; len(now) != 1 || now[0] != segment(1, 50) {
 		t.Fatalf("segments %v", now)
 	}

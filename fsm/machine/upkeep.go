@@ -19,6 +19,12 @@ func expireClaims(e *entry, _ *command.ExpireClaims) (*command.Expired, error) {
 		e.unclaim(r, "the claim of node "+string(r.Claim.Node)+" expired")
 		out.Count++
 	}
+	for _, r := range e.ClaimedRepositories() {
+		if !e.Now().Before(r.Claim.Deadline) {
+			e.stopCollecting(r)
+			out.Count++
+		}
+	}
 	return out, nil
 }
 

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -98,6 +99,38 @@ func (v *View) Repository(k gallery.RepositoryKey) *gallery.Repository {
 // RepositoriesOfStore returns the repositories in a store that have a row.
 func (v *View) RepositoriesOfStore(id gallery.StoreID) []*gallery.Repository {
 	return list(v, repositories, "id", key(id))
+}
+
+// RepositoryKeys returns every repository of a store that something lies in, may lie in or has lain in, in the order of their keys.
+func (v *View) RepositoryKeys(id gallery.StoreID) []gallery.RepositoryKey {
+	seen := map[gallery.RepositoryKey]bool{}
+	for _, r := range v.RepositoriesOfStore(id) {
+		seen[r.Key] = true
+	}
+	for _, t := range v.TombstonesOfStore(id) {
+		seen[t.Repository] = true
+	}
+	for _, r := range v.ReplicasOfStore(id) {
+		seen[r.Repository()] = true
+	}
+	out := make([]gallery.RepositoryKey, 0, len(seen))
+	for k := range seen {
+		out = append(out, k)
+	}
+	slices.SortFunc(out, func(a, b gallery.RepositoryKey) int {
+		return cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Domain, b.Domain))
+	})
+	return out
+}
+
+// ClaimedRepositories returns the repositories whose collector's claim is live, oldest epoch first.
+func (v *View) ClaimedRepositories() []*gallery.Repository {
+	return list(v, repositories, "epoch", nil)
+}
+
+// RepositoriesOfNode returns the repositories that a node collects.
+func (v *View) RepositoriesOfNode(id gallery.NodeID) []*gallery.Repository {
+	return list(v, repositories, "node", key(id))
 }
 
 // Tombstones returns the tombstones of a repository, oldest first.

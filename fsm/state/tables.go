@@ -32,9 +32,10 @@ var (
 	uploads = &table[gallery.Upload]{name: "upload", key: func(u *gallery.Upload) []byte { return key(u.ID) },
 		indexes: []index[gallery.Upload]{one("node", false, uploadNode),
 			one("expires", false, func(u *gallery.Upload) []byte { return instant(nil, u.Expires) })}}
-	repositories = &table[gallery.Repository]{name: "repository", key: func(r *gallery.Repository) []byte { return repositoryKey(r.Key) }}
-	tombstones   = &table[gallery.Tombstone]{name: "tombstone", key: tombstoneKey}
-	requests     = &table[Request]{name: "request", key: func(r *Request) []byte { return key(r.ID) },
+	repositories = &table[gallery.Repository]{name: "repository", key: func(r *gallery.Repository) []byte { return repositoryKey(r.Key) },
+		indexes: []index[gallery.Repository]{one("epoch", true, collectorEpoch), one("node", false, collectorNode)}}
+	tombstones = &table[gallery.Tombstone]{name: "tombstone", key: tombstoneKey}
+	requests   = &table[Request]{name: "request", key: func(r *Request) []byte { return key(r.ID) },
 		indexes: []index[Request]{one("index", true, func(r *Request) []byte { return number(nil, r.Index) })}}
 )
 
@@ -167,6 +168,20 @@ func replicaEpoch(r *gallery.Replica) []byte {
 }
 
 func replicaNode(r *gallery.Replica) []byte {
+	if r.Claim == nil {
+		return nil
+	}
+	return key(r.Claim.Node)
+}
+
+func collectorEpoch(r *gallery.Repository) []byte {
+	if r.Claim == nil {
+		return nil
+	}
+	return number(nil, r.Claim.Epoch)
+}
+
+func collectorNode(r *gallery.Repository) []byte {
 	if r.Claim == nil {
 		return nil
 	}
