@@ -61,7 +61,9 @@ func (k Keys) Checkpoint(epoch, seq uint64) string {
 func (k Keys) Checkpoints(epoch uint64) string { return k.under('u', epoch) }
 
 // Condemned is the key of a collector's list.
-func (k Keys) Condemned(epoch uint64) string { return k.prefix + fmt.Sprintf("g/%016x", epoch) }
+func (k Keys) Condemned(epoch uint64, id digest.Digest) string {
+	return k.under('g', epoch) + id.String()
+}
 
 func (k Keys) under(kind byte, epoch uint64) string {
 	return k.prefix + fmt.Sprintf("%c/%016x/", kind, epoch)

@@ -26,13 +26,16 @@ func TestGoldenKeys(t *testing.T) {
 		k.Segment(1, id):              "i/0000000000000001/" + id.String(),
 		k.Version(1, id):              "v/0000000000000001/" + id.String(),
 		k.Checkpoint(1, 0x1f):         "u/0000000000000001/000000000000001f",
-		k.Condemned(1<<63 + 5):        "g/8000000000000005",
+		k.Condemned(1<<63+5, id):      "g/8000000000000005/" + id.String(),
 	} {
 		if got != prefix+want {
 			t.Errorf("key %s, want %s", got, prefix+want)
 		}
 		if err := blobstore.CheckKey(got); err != nil {
 			t.Error(err)
+		}
+		if o, err := k.Parse(got); err != nil || k.Of(o) != got {
+			t.Errorf("Parse(%s) = %+v, %v", got, o, err)
 		}
 	}
 }
@@ -125,4 +128,27 @@ func TestIdentity(t *testing.T) {
 			t.Errorf("over loggia.json %.20q: %v, want ErrIdentityFormat", bad, err)
 		}
 	}
+}
+
+func FuzzParseKey(f *testing.F) {
+	k, err := NewKeys("0b6e3f5c-58a4-4d26-9f3e-0d8a1f2b3c4d", 2)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(k.Pack(pack.Data, 1, digest.Of(nil)))
+	f.Add(k.Checkpoint(7, 9))
+	f.Add(k.Prefix() + "p/1/2")
+	f.Add("x/../" + k.Prefix())
+	f.Fuzz(func(t *testing.T, key string) {
+		o, err := k.Parse(key)
+		if err != nil {
+			if !errors.Is(err, ErrKey) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if k.Of(o) != key {
+			t.Fatalf("%q is read as %+v", key, o)
+		}
+	})
 }

@@ -52,9 +52,13 @@ func (o Options) Validate() error {
 type Repository struct {
 	Options
 	requests atomic.Int64
+	local    *local
+}
 
+// local is what is known of the cache directory.
+type local struct {
 	mu      sync.Mutex
-	writers map[string]bool // directories of open Writers in Cache
+	writers map[string]bool // directories of open Writers
 }
 
 // New makes a Repository; it touches nothing but the cache directory.
@@ -65,7 +69,15 @@ func New(o Options) (*Repository, error) {
 	if err := os.MkdirAll(o.Cache, 0o700); err != nil {
 		return nil, fmt.Errorf("make index cache: %w", err)
 	}
-	return &Repository{Options: o, writers: make(map[string]bool)}, nil
+	return &Repository{Options: o, local: &local{writers: make(map[string]bool)}}, nil
+}
+
+// Over returns the same repository with its requests going to another decorator of its store, as to a slower one.
+// Both share the cache directory.
+func (r *Repository) Over(s blobstore.Store) *Repository {
+	o := r.Options
+	o.Store = s
+	return &Repository{Options: o, local: r.local}
 }
 
 // Requests is the number of requests made to the store so far; a listing counts once.
@@ -162,21 +174,21 @@ func cut(plain []byte, id chunk.ID, offset, length uint32) ([]byte, error) {
 
 // writerDir makes a directory for a Writer's local files, in the same file system as the cache.
 func (r *Repository) writerDir() (string, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.local.mu.Lock()
+	defer r.local.mu.Unlock()
 	dir, err := os.MkdirTemp(r.Cache, writerPrefix)
 	if err != nil {
 		return "", fmt.Errorf("make directory of local segments: %w", err)
 	}
-	r.writers[filepath.Base(dir)] = true
+	r.local.writers[filepath.Base(dir)] = true
 	return dir, nil
 }
 
 func (r *Repository) dropWriterDir(dir string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.local.mu.Lock()
+	defer r.local.mu.Unlock()
 	os.RemoveAll(dir)
-	delete(r.writers, filepath.Base(dir))
+	delete(r.local.writers, filepath.Base(dir))
 }
 
 func (r *Repository) segmentPath(id digest.Digest) string {

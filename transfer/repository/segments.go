@@ -129,15 +129,15 @@ func (r *Repository) Prune(keep []SegmentRef) error {
 	for _, ref := range keep {
 		live[ref.ID.String()] = true
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.local.mu.Lock()
+	defer r.local.mu.Unlock()
 	files, err := os.ReadDir(r.Cache)
 	if err != nil {
 		return fmt.Errorf("prune index cache: %w", err)
 	}
 	var errs []error
 	for _, f := range files {
-		stale := strings.HasPrefix(f.Name(), writerPrefix) && !r.writers[f.Name()] ||
+		stale := strings.HasPrefix(f.Name(), writerPrefix) && !r.local.writers[f.Name()] ||
 			strings.HasPrefix(f.Name(), fetchPrefix) && old(f)
 		if stale || !live[f.Name()] && !strings.HasPrefix(f.Name(), ".") {
 			errs = append(errs, os.RemoveAll(filepath.Join(r.Cache, f.Name())))

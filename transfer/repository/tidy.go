@@ -3,8 +3,6 @@ package repository
 import (
 	"cmp"
 	"context"
-	"errors"
-	"os"
 	"slices"
 
 	"loggia/internal/digest"
@@ -48,25 +46,8 @@ func (w *Writer) Tidy(ctx context.Context, own []SegmentRef) (add []SegmentRef, 
 	if err != nil {
 		return nil, nil, err
 	}
-	merged, err := openLocal(files)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() {
-		for _, s := range merged {
-			err = errors.Join(err, s.open.Close())
-		}
-	}()
-	for _, s := range merged {
-		ref := SegmentRef{Epoch: w.opts.Epoch, ID: s.file.ID, Size: s.file.Size, Chunks: int64(s.file.Chunks)}
-		if err := w.uploadSegment(ctx, ref, s.open); err != nil {
-			return nil, nil, err
-		}
-		// Readers would fetch it otherwise.
-		_ = os.Rename(s.file.Path, w.repo.segmentPath(ref.ID))
-		add = append(add, ref)
-	}
-	return add, remove, nil
+	add, err = w.uploadFiles(ctx, files)
+	return add, remove, err
 }
 
 // pick returns which live segments to merge with own: from the smallest on, while each is at most twice

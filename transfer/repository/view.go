@@ -7,6 +7,7 @@ import (
 
 	"loggia/transfer/chunk"
 	"loggia/transfer/index"
+	"loggia/transfer/pack"
 )
 
 // View reads what one list of live segments knows. It is safe for many goroutines.
@@ -36,6 +37,19 @@ func (r *Repository) Open(ctx context.Context, live []SegmentRef) (*View, error)
 
 // Close closes the segments. No call may be running or follow, nor of a Location that came from v.
 func (v *View) Close() error { return closeSegments(v.segments) }
+
+// Refs names the live segments, as Open was given them.
+func (v *View) Refs() []SegmentRef { return slices.Clone(v.refs) }
+
+// Packs calls fn for every pack of every live segment, by number in Refs; what two segments list comes twice.
+func (v *View) Packs(fn func(segment int, p index.Pack, dir *pack.Directory) error) error {
+	for i, s := range v.segments {
+		if err := s.Packs(func(p index.Pack, dir *pack.Directory) error { return fn(i, p, dir) }); err != nil {
+			return fmt.Errorf("index segment %s: %w", v.refs[i].ID.Short(), err)
+		}
+	}
+	return nil
+}
 
 // Lookup says where a chunk lies.
 func (v *View) Lookup(id chunk.ID) (index.Location, bool, error) { return v.set.Lookup(id) }
