@@ -7,53 +7,73 @@ import (
 	"loggia/transfer/chunk"
 )
 
-// EnterFunc is asked before a node is read; where it says false, the node and all below it are passed over.
-type EnterFunc func(id chunk.ID) (bool, error)
+// Visitor says how trees are gone through. Leaf may be nil.
+type Visitor struct {
+	// Enter is asked before a node is read; where it says false, the node and all below it are passed over.
+	Enter func(id chunk.ID) (bool, error)
+	// Leaf is shown every leaf of a manifest that is read.
+	Leaf func(*Leaf) error
+	// Fault is told of a node that cannot be read; where it returns nil, the walk goes on beside it. nil: the error ends the walk.
+	Fault func(error) error
+}
 
-// Reach goes through a manifest, parents before their children, and shows every leaf that it comes to. What enter refuses is not
-// read: walking many disks that share most of themselves costs the differences. It returns the root node, which is read in any case.
-func Reach(ctx context.Context, g Getter, root chunk.ID, enter EnterFunc, leaf func(*Leaf) error) (Root, error) {
+// Reach goes through a manifest, parents before their children. What Enter refuses is not read: walking many disks that share most of
+// themselves costs the differences. It returns the root node, which is read in any case.
+func Reach(ctx context.Context, g Getter, root chunk.ID, v Visitor) (Root, error) {
 	r, err := Open(ctx, g, root)
 	if err != nil {
 		return Root{}, err
 	}
-	if in, err := enter(root); err != nil || !in {
+	if in, err := v.Enter(root); err != nil || !in {
 		return r, err
 	}
-	w := reach{get: g, magic: magicInner, spans: r.Shape().Spans(), enter: enter, leaf: func(ref SpanRef) error {
+	w := reach{Visitor: v, get: g, magic: magicInner, spans: r.Shape().Spans(), leaf: func(ref SpanRef) error {
 		l, err := ReadLeaf(ctx, g, r, ref)
 		if err != nil {
-			return err
+			return v.fault(err)
 		}
-		return leaf(l)
+		if v.Leaf == nil {
+			return nil
+		}
+		return v.Leaf(l)
 	}}
 	return r, w.top(ctx, r.Shape(), SpanRef{ID: r.Top, Sums: r.sums()})
 }
 
-// ReachTable goes through the frame table of a manifest in the same way; enter is asked for the continuations of leaves, too. It reads
+// ReachTable goes through the frame table of a manifest in the same way; Enter is asked for the continuations of leaves, too. It reads
 // no leaf of the manifest, so it does not hold the two against each other.
-func ReachTable(ctx context.Context, g Getter, r Root, table chunk.ID, enter EnterFunc) error {
+func ReachTable(ctx context.Context, g Getter, r Root, table chunk.ID, v Visitor) error {
 	t, err := OpenTable(ctx, g, table, r)
 	if err != nil {
 		return err
 	}
-	if in, err := enter(table); err != nil || !in {
+	if in, err := v.Enter(table); err != nil || !in {
 		return err
 	}
-	w := reach{get: g, magic: magicTableInner, spans: r.Shape().Spans(), enter: enter, leaf: func(ref SpanRef) error {
+	w := reach{Visitor: v, get: g, magic: magicTableInner, spans: r.Shape().Spans(), leaf: func(ref SpanRef) error {
 		node, err := fetch(ctx, g, ref.ID)
 		if err != nil {
-			return err
+			return v.fault(err)
 		}
 		parts, err := continuations(node)
+		if err != nil {
+			return v.fault(err)
+		}
 		for _, id := range parts {
-			if err == nil {
-				_, err = enter(id)
+			if _, err := v.Enter(id); err != nil {
+				return err
 			}
 		}
-		return err
+		return nil
 	}}
 	return w.top(ctx, r.Shape(), SpanRef{ID: t.Top, Sums: t.sums()})
+}
+
+func (v *Visitor) fault(err error) error {
+	if v.Fault == nil {
+		return err
+	}
+	return v.Fault(err)
 }
 
 // continuations are the nodes that a table leaf names.
@@ -69,10 +89,10 @@ func continuations(node []byte) ([]chunk.ID, error) {
 
 // reach walks one tree.
 type reach struct {
+	Visitor
 	get   Getter
 	magic string
 	spans int64
-	enter EnterFunc
 	leaf  func(SpanRef) error
 }
 
@@ -85,7 +105,7 @@ func (w *reach) top(ctx context.Context, s Shape, ref SpanRef) error {
 
 // visit is as deep as the tree is high.
 func (w *reach) visit(ctx context.Context, number int, ref SpanRef) error {
-	if in, err := w.enter(ref.ID); err != nil || !in {
+	if in, err := w.Enter(ref.ID); err != nil || !in {
 		return err
 	}
 	if number == 0 {
@@ -93,7 +113,7 @@ func (w *reach) visit(ctx context.Context, number int, ref SpanRef) error {
 	}
 	children, _, err := readInner(ctx, w.get, w.magic, number, ref, w.spans)
 	if err != nil {
-		return err
+		return w.fault(err)
 	}
 	for _, c := range children {
 		below := SpanRef{Span: ref.Span + int64(c.slot)*width(number-1), ID: c.id, Sums: c.sums}
