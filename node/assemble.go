@@ -19,6 +19,7 @@ import (
 	"loggia/fsm/state"
 	"loggia/gallery"
 	"loggia/node/arm"
+	"loggia/node/collection"
 	"loggia/node/depot"
 	"loggia/node/front"
 	"loggia/node/imports"
@@ -37,6 +38,7 @@ import (
 	"loggia/node/uploads"
 	"loggia/transfer/buffer"
 	"loggia/transfer/codec"
+	"loggia/transfer/collect"
 	"loggia/transfer/frame"
 	"loggia/transfer/replicate"
 	"loggia/transfer/serve"
@@ -105,9 +107,13 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	n.peers.Steering = steer
 	finder := &sources.Finder{Self: n.id.Node, Region: n.id.Region, Depot: store, Peers: n.peers, Scratch: mem.scratch, Serve: serving,
 		Alive: func(id gallery.NodeID) bool { return n.gossip.State(string(id)) != "dead" }}
+	collector := collection.New(collection.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Reports: n.reports,
+		Settle: func(ctx context.Context) error { _, _, err := settled.Settle(ctx, "strong"); return err }, Depot: store, Pool: mem.packs, Encoder: mem.enc,
+		TempDir: n.dir.Temp(), Period: n.opts.Collection.Period, Grace: n.opts.Collection.Grace, Lease: replication.Lease,
+		Rates: collect.Rates{Requests: n.opts.Collection.Requests, Bytes: int64(n.opts.Collection.Bytes)}, Now: time.Now, Log: n.log.With("component", "collection")})
 	loop := replication.New(replication.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Reports: n.reports,
 		Sources: finder, Seeds: seeds, Speeds: replicate.NewSpeeds(), Depot: store, Live: registry, Pool: mem.packs, Scratch: mem.scratch, Decoder: mem.dec, Encoder: mem.enc,
-		TempDir: n.dir.Temp(), Patience: steer.Patience, Alive: finder.Alive, Holding: func() bool { return ups.Active() > 0 }, Now: time.Now, Log: n.log.With("component", "replication")})
+		TempDir: n.dir.Temp(), Patience: steer.Patience, Alive: finder.Alive, Holding: func() bool { return ups.Active() > 0 || collector.Active() }, Now: time.Now, Log: n.log.With("component", "replication")})
 	keeper := stores.New(stores.Options{Region: n.id.Region, Stores: n.opts.Stores, State: n.m.View, Reports: n.reports, Metrics: counted,
 		Ready: func(id gallery.StoreID, s blobstore.Store) { store.Add(id, s); loop.Poke() }, Now: time.Now, Log: n.log.With("component", "stores")})
 	web, err := imports.NewWeb(n.opts.Imports, n.defaultSubscription)
@@ -140,7 +146,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	leader := upkeep.New(upkeep.Options{Self: n.id.Node, Watched: n.m.Watched, Log: n.reports, Raft: seats{n.raft}, Lease: replication.Lease,
 		Understands: n.understands, Now: time.Now, Logger: n.log.With("component", "upkeep")})
 	n.background(map[string]func(context.Context) error{
-		"uploads": ups.Run, "stores": n.afterFounding(keeper.Run), "catching up": n.afterFounding(settled.CatchUp), "replication": n.afterFounding(loop.Run), "imports": n.afterFounding(importing.Run), "certificate": n.cred.Run,
+		"uploads": ups.Run, "stores": n.afterFounding(keeper.Run), "catching up": n.afterFounding(settled.CatchUp), "replication": n.afterFounding(loop.Run), "imports": n.afterFounding(importing.Run), "collection": n.afterFounding(collector.Run), "certificate": n.cred.Run,
 		"steering": n.afterFounding(steer.Run), "gossip": n.mingle, "warm": n.keepWarm, "founding": n.found, "hash": n.compare,
 		"upkeep": func(ctx context.Context) error {
 			return n.raft.raft.Lead(ctx, func(ctx context.Context) error {

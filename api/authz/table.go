@@ -75,15 +75,16 @@ const (
 	snapshots    = "Microsoft.Compute/snapshots"
 	assignments  = "Microsoft.Authorization/roleAssignments"
 
-	status     = "Loggia.Cluster/status"
-	regions    = "Loggia.Cluster/regions"
-	members    = "Loggia.Cluster/members"
-	limits     = "Loggia.Cluster/limits"
-	raft       = "Loggia.Cluster/raft"
-	joinTokens = "Loggia.Cluster/joinTokens"
-	tokens     = "Loggia.Identity/tokens"
-	principals = "Loggia.Identity/principals"
-	issuers    = "Loggia.Identity/issuers"
+	status      = "Loggia.Cluster/status"
+	regions     = "Loggia.Cluster/regions"
+	members     = "Loggia.Cluster/members"
+	limits      = "Loggia.Cluster/limits"
+	raft        = "Loggia.Cluster/raft"
+	collections = "Loggia.Cluster/collections"
+	joinTokens  = "Loggia.Cluster/joinTokens"
+	tokens      = "Loggia.Identity/tokens"
+	principals  = "Loggia.Identity/principals"
+	issuers     = "Loggia.Identity/issuers"
 )
 
 // table is what every native route needs. A route whose At is self checks by itself, and the reason stands beside it.
@@ -135,6 +136,10 @@ var table = []Rule{
 	{"GET", "/v1/raft/peers", raft + "/peers/read", root},
 	{"POST", "/v1/raft/transfer", raft + "/transfer/action", root},
 	{"POST", "/v1/raft/promote", members + "/promote/action", root},
+
+	{"GET", "/v1/collections", collections + "/read", root},
+	{"POST", "/v1/collections", collections + "/write", root},
+	{"POST", "/v1/collections/switch", collections + "/switch/action", root},
 
 	{"GET", "/v1/tokens", tokens + "/read", root},
 	{"POST", "/v1/tokens", tokens + "/write", root},

@@ -67,7 +67,8 @@ func (c *Client) publishOnce(ctx context.Context, r v1.UploadRequest, src publis
 // again says whether another node, or the same one later, may go on with the upload.
 func again(err error) bool {
 	return errors.Is(err, gallery.ErrUnavailable) || errors.Is(err, gallery.ErrElsewhere) || errors.Is(err, gallery.ErrNoLeader) ||
-		errors.Is(err, gallery.ErrUnknownOutcome) || errors.Is(err, wire.ErrTruncated) || errors.Is(err, gallery.ErrStaleClaim)
+		errors.Is(err, gallery.ErrUnknownOutcome) || errors.Is(err, wire.ErrTruncated) || errors.Is(err, gallery.ErrStaleClaim) ||
+		errors.Is(err, gallery.ErrStaleRepository)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -24,6 +24,7 @@ func Handler(s Service, guard *authz.Guard, writer func(http.Handler) http.Handl
 	h.cluster()
 	h.limits()
 	h.tokens()
+	h.collections()
 	h.acl()
 	return h.mux
 }

@@ -54,6 +54,7 @@ type Service interface {
 
 	Identity
 	Steering
+	Collecting
 
 	Tokens(ctx context.Context) ([]gallery.AccessToken, error)
 	CreateToken(ctx context.Context, r v1.TokenRequest) (v1.Token, error)

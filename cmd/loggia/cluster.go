@@ -167,6 +167,6 @@ func (c *cli) operatorCommand() *cobra.Command {
 			return cl.Promote(cmd.Context(), args[0])
 		})},
 	)
-	cmd.AddCommand(raft)
+	cmd.AddCommand(raft, c.collectCommand())
 	return cmd
 }

@@ -66,6 +66,14 @@ func Settings() []Setting {
 			return err
 		}},
 		{"api-url", "origin under which clients reach the cluster", text(func(o *Options) *string { return &o.API.URL })},
+		{"collection-period", "time between two collections of a repository's garbage", func(o *Options, v string) (err error) {
+			o.Collection.Period, err = time.ParseDuration(v)
+			return err
+		}},
+		{"collection-grace", "time between condemning garbage and deleting it", func(o *Options, v string) (err error) {
+			o.Collection.Grace, err = time.ParseDuration(v)
+			return err
+		}},
 		{"log-level", "debug, info, warn or error", text(func(o *Options) *string { return &o.Log.Level })},
 		{"log-format", "text or json", text(func(o *Options) *string { return &o.Log.Format })},
 		{"debug-listen", "unix:/PATH or loopback IP:PORT for profiles", text(func(o *Options) *string { return &o.Debug.Listen })},

@@ -31,11 +31,21 @@ type Options struct {
 	Imports   Imports  `yaml:"imports"`
 	Log       Log      `yaml:"log"`
 	Debug     Debug    `yaml:"debug"`
+
+	Collection Collection `yaml:"collection"`
 }
 
 // Debug says where profiles of the node can be had. By default nowhere.
 type Debug struct {
 	Listen string `yaml:"listen"` // unix:/PATH, or IP:PORT on loopback
+}
+
+// Collection says when this node collects the garbage of its region's stores, and how fast.
+type Collection struct {
+	Period   time.Duration `yaml:"period"`   // between two runs over a repository, default 6h
+	Grace    time.Duration `yaml:"grace"`    // between condemning and deleting, default 2h: longer than any link or lease, and clock skew
+	Requests int           `yaml:"requests"` // to a store, per second; default 200, 0: no bound
+	Bytes    Bytes         `yaml:"bytes"`    // read and written, per second; default 64 MiB, 0: no bound
 }
 
 // Imports says what the node fetches when a user names it by URL. By default nothing.
@@ -126,6 +136,8 @@ func Defaults() Options {
 		Cluster: Cluster{RTT: 100 * time.Millisecond},
 		Memory:  Memory{Limit: 224 << 20, Buffers: 64 << 20},
 		Log:     Log{Level: "info", Format: "text"},
+
+		Collection: Collection{Period: 6 * time.Hour, Grace: 2 * time.Hour, Requests: 200, Bytes: 64 << 20},
 	}
 }
 
@@ -218,6 +230,9 @@ func (o *Options) Validate() error {
 		}
 	}
 	o.Imports.validate(bad)
+	if c := o.Collection; c.Period < time.Second || c.Grace < 0 || c.Requests < 0 || c.Bytes < 0 {
+		bad("collection", "period must be at least 1s, and nothing below 0")
+	}
 	names := map[string]bool{}
 	for i := range o.Stores {
 		field := fmt.Sprintf("stores[%d]", i)

@@ -13,6 +13,7 @@ import (
 	"loggia/blobstore"
 	"loggia/gallery"
 	"loggia/transfer/buffer"
+	"loggia/transfer/collect"
 	"loggia/transfer/frame"
 	"loggia/transfer/repository"
 )
@@ -98,6 +99,23 @@ func (d *Depot) repo(k gallery.RepositoryKey) (*repo, error) {
 	r := &repo{Repository: made}
 	d.repos[k] = r
 	return r, nil
+}
+
+// Condemned says which keys of a repository a collector has condemned: they count as absent for whoever adopts. nil: none.
+func (d *Depot) Condemned(ctx context.Context, row *gallery.Repository) (func(key string) bool, error) {
+	if row.Condemned == nil {
+		return nil, nil
+	}
+	r, err := d.Repository(row.Key)
+	if err != nil {
+		return nil, err
+	}
+	list, err := collect.ReadList(ctx, r, row.Condemned.Claim, row.Condemned.List)
+	if err != nil {
+		return nil, err
+	}
+	prefix := r.Keys.Prefix()
+	return func(key string) bool { return list.Contains(strings.TrimPrefix(key, prefix)) }, nil
 }
 
 // Lease is a borrowed view; Release gives it back.

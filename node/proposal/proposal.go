@@ -113,8 +113,9 @@ var reports = map[command.Kind]bool{
 	command.KindUploadAbandon: true, command.KindUploadComplete: true,
 	command.KindReplicaClaim: true, command.KindReplicaCheckpoint: true, command.KindReplicaComplete: true,
 	command.KindReplicaFail: true, command.KindReplicaRelease: true, command.KindReplicaMarkLost: true,
-	command.KindRepositoryCompact: true,
-	command.KindSnapshotComplete:  true, command.KindSnapshotFail: true, command.KindVersionImported: true, command.KindVersionImportFailed: true,
+	command.KindRepositoryCompact: true, command.KindRepositoryCondemn: true, command.KindRepositorySwept: true,
+	command.KindRepositoryClaim: true, command.KindRepositoryRelease: true, command.KindRepositorySweep: true,
+	command.KindSnapshotComplete: true, command.KindSnapshotFail: true, command.KindVersionImported: true, command.KindVersionImportFailed: true,
 }
 
 // Accept is the leader's side of Report: it refuses what is no report.

@@ -31,7 +31,7 @@ func (l *Loop) due(v *state.View, next *time.Time) []*gallery.Replica {
 	l.abandon(rows)
 	var out []*gallery.Replica
 	for _, row := range rows {
-		l.heed(row)
+		l.heed(v, row)
 		if row.Whole() || row.Paused != nil || !l.o.Depot.Has(row.Store) || row.Claim != nil && row.Claim.Node != l.o.Self {
 			continue
 		}
@@ -94,8 +94,9 @@ func (l *Loop) lot(r *gallery.Replica) uint64 {
 	return h.Sum64()
 }
 
-// heed stops the job of a replica that another node has claimed (D5) or that was paused, and tells it the priority of now.
-func (l *Loop) heed(row *gallery.Replica) {
+// heed stops the job of a replica that another node has claimed (D5), that was paused, or that relies on keys which a collector has
+// condemned (it begins again with what is left, and keeps what it has sent), and tells it the priority of now.
+func (l *Loop) heed(v *state.View, row *gallery.Replica) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	j := l.jobs[row.Key]
@@ -108,6 +109,8 @@ func (l *Loop) heed(row *gallery.Replica) {
 		j.stop(errSuperseded)
 	case row.Paused != nil:
 		j.stop(errPaused)
+	case row.Claim != nil && j.moved(row.Claim.Epoch, v.Repository(row.Repository()).Epoch):
+		j.stop(errMoved)
 	}
 }
 

@@ -20,8 +20,12 @@ import (
 	"loggia/transfer/repository"
 )
 
-// errSuperseded ends a job whose claim another has taken.
-var errSuperseded = errors.New("the claim is no longer ours")
+// errSuperseded ends a job whose claim another has taken; errMoved one whose repository a collector has changed: what it found there
+// may be condemned.
+var (
+	errSuperseded = errors.New("the claim is no longer ours")
+	errMoved      = errors.New("the repository's epoch has moved")
+)
 
 // job makes one replica, under one claim.
 type job struct {
@@ -33,6 +37,7 @@ type job struct {
 
 	mu      sync.Mutex
 	claim   uint64 // epoch; 0 before it is granted
+	relies  uint64 // epoch of the repository that it was granted with
 	last    gallery.Progress
 	source  string
 	tracked *live.Transfer
@@ -42,6 +47,13 @@ func (j *job) epoch() uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.claim
+}
+
+// moved says whether the job's claim, which is the live one, was granted before the repository's epoch.
+func (j *job) moved(claim, repository uint64) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.claim == claim && j.relies < repository
 }
 
 func (j *job) progress() (command.ClaimProgress, bool) {
@@ -73,7 +85,7 @@ func (j *job) run(ctx context.Context) {
 		return
 	}
 	j.mu.Lock()
-	j.claim = granted.Replica.Claim.Epoch
+	j.claim, j.relies = granted.Replica.Claim.Epoch, granted.RepositoryEpoch
 	j.mu.Unlock()
 	started := j.l.o.Now()
 	err = j.copy(ctx, disk, granted, sources)
@@ -84,12 +96,12 @@ func (j *job) run(ctx context.Context) {
 		log.Info("replica left", "why", errUnwanted)
 	case errors.Is(err, gallery.ErrStaleClaim), errors.Is(context.Cause(ctx), errSuperseded):
 		log.Info("replica left to another node")
+	case errors.Is(err, gallery.ErrStaleRepository), errors.Is(context.Cause(ctx), errMoved):
+		log.Info("repository moved meanwhile; looking again")
+		j.release()
 	case ctx.Err() != nil:
 		j.release()
 		log.Info("replica rests", "why", context.Cause(ctx))
-	case errors.Is(err, gallery.ErrStaleRepository):
-		log.Info("repository moved meanwhile; looking again")
-		j.release()
 	default:
 		j.fail(ctx, err)
 		log.Warn("replica failed", "attempt", granted.Replica.Attempts, "error", err)
@@ -120,7 +132,13 @@ func (j *job) copy(ctx context.Context, disk *gallery.Disk, g command.ReplicaGra
 	}
 	defer w.Close()
 	adopt := append(append([]uint64(nil), g.Replica.Tried...), g.Replica.Claim.Predecessors...)
-	if _, err := w.Adopt(ctx, adopt, nil); err != nil {
+	var skip func(string) bool
+	if len(adopt) > 0 {
+		if skip, err = o.Depot.Condemned(ctx, row); err != nil {
+			return err
+		}
+	}
+	if _, err := w.Adopt(ctx, adopt, skip); err != nil {
 		return fmt.Errorf("adopt earlier packs: %w", err)
 	}
 	j.tracked = o.Live.Begin(live.Key{Disk: string(disk.ID), Slot: j.row.Key.Slot})

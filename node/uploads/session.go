@@ -98,7 +98,7 @@ func (u *Uploads) drop(id gallery.UploadID, s *session) {
 func (u *Uploads) begin(ctx context.Context, s *session, r v1.UploadRequest, row *gallery.Upload) error {
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	if s.in != nil && s.epoch.epoch == row.Claim.Epoch {
+	if s.in != nil && s.epoch.epoch == row.Claim.Epoch && !u.moved(s) {
 		return nil
 	}
 	if s.in != nil {
@@ -112,6 +112,12 @@ func (u *Uploads) begin(ctx context.Context, s *session, r v1.UploadRequest, row
 	}
 	v := u.o.State()
 	up := got.Upload
+	var skip func(string) bool
+	if len(up.Claim.Predecessors) > 0 {
+		if skip, err = u.o.Depot.Condemned(ctx, v.Repository(up.Repository())); err != nil {
+			return storeError(err)
+		}
+	}
 	view, err := u.o.Depot.Open(ctx, v.Repository(up.Repository()))
 	if err != nil {
 		return storeError(err)
@@ -121,7 +127,7 @@ func (u *Uploads) begin(ctx context.Context, s *session, r v1.UploadRequest, row
 		view.Release()
 		return err
 	}
-	c := intake.Config{Repository: view.Repository, View: view.View, Epoch: up.Claim.Epoch, Predecessors: up.Claim.Predecessors,
+	c := intake.Config{Repository: view.Repository, View: view.View, Epoch: up.Claim.Epoch, Predecessors: up.Claim.Predecessors, Skip: skip,
 		Length: up.Size, Pool: u.o.Pool, Scratch: u.o.Scratch, Decoder: u.o.Decoder, Encoder: u.o.Encoder, TempDir: u.o.TempDir}
 	for _, d := range u.roots(v, bases, &up) {
 		c.Bases = append(c.Bases, d.Root)
@@ -135,13 +141,18 @@ func (u *Uploads) begin(ctx context.Context, s *session, r v1.UploadRequest, row
 	return nil
 }
 
+// moved says whether a collector has condemned keys that the session may rely on: it is opened anew then, and keeps what it has.
+func (u *Uploads) moved(s *session) bool {
+	return u.o.State().Repository(s.upload.Repository()).Epoch > s.epoch.repository
+}
+
 // grant returns the claim that this process was given and has not used, or supersedes the live one.
 func (u *Uploads) grant(ctx context.Context, row *gallery.Upload) (command.UploadGranted, error) {
 	u.mu.Lock()
 	g, fresh := u.granted[row.ID]
 	delete(u.granted, row.ID)
 	u.mu.Unlock()
-	if fresh && g.epoch == row.Claim.Epoch {
+	if fresh && g.epoch == row.Claim.Epoch && g.repository == u.o.State().Repository(row.Repository()).Epoch {
 		return command.UploadGranted{Upload: *row, RepositoryEpoch: g.repository}, nil
 	}
 	return proposal.As[command.UploadGranted](u.o.Reports.Report(ctx, &command.UploadReopen{ID: row.ID, Node: u.o.Self, Lease: lease}))
@@ -237,6 +248,7 @@ func (u *Uploads) Commit(ctx context.Context, id string, c v1.UploadCommit) (v1.
 		}
 	}
 	var done *session
+	var stale *session
 	err = u.use(id, func(s *session) error {
 		in, err := s.open()
 		if err != nil {
@@ -247,8 +259,14 @@ func (u *Uploads) Commit(ctx context.Context, id string, c v1.UploadCommit) (v1.
 			return err
 		}
 		done = s
-		return u.complete(ctx, s, res, flat)
+		if err = u.complete(ctx, s, res, flat); errors.Is(err, gallery.ErrStaleRepository) {
+			stale = s
+		}
+		return err
 	})
+	if stale != nil { // the next session looks at the repository as it is now
+		u.drop(gallery.UploadID(id), stale)
+	}
 	if err != nil {
 		return v1.Upload{}, err
 	}

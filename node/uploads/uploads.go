@@ -59,6 +59,8 @@ const (
 	// idle is how long a session without a call is kept: then another node may take over
 	// without a word, and the client finds what is durable.
 	idle = 10 * time.Minute
+	// look is how often sessions are looked at.
+	look = 5 * time.Second
 	// MaxSessions bounds the uploads that one node takes in at once: each holds buffers.
 	MaxSessions = 8
 )
@@ -98,12 +100,13 @@ func New(o Options) *Uploads {
 
 // Run closes sessions that nobody uses, until ctx ends; then it closes them all.
 func (u *Uploads) Run(ctx context.Context) error {
-	t := time.NewTicker(idle / 10)
+	t := time.NewTicker(look)
 	defer t.Stop()
 	for {
 		select {
 		case <-t.C:
 			u.sweep(idle)
+			u.renew(ctx)
 		case <-ctx.Done():
 			u.mu.Lock()
 			u.closed = true
@@ -126,6 +129,27 @@ func (u *Uploads) sweep(older time.Duration) {
 	u.mu.Unlock()
 	for _, s := range old {
 		u.shut(s)
+	}
+}
+
+// renew takes new claims for this node's uploads whose repository a collector has changed since they were granted: what is condemned is
+// deleted only when no older claim is left. A session that is open goes on under the new claim when its client comes back.
+func (u *Uploads) renew(ctx context.Context) {
+	v := u.o.State()
+	for _, row := range v.OpenUploadsOfNode(u.o.Self) {
+		if row.Claim.Epoch > v.Repository(row.Repository()).Epoch {
+			continue
+		}
+		u.mu.Lock()
+		s := u.sessions[row.ID]
+		delete(u.sessions, row.ID)
+		u.mu.Unlock()
+		if s != nil {
+			u.shut(s)
+		}
+		if _, err := u.o.Reports.Report(ctx, &command.UploadReopen{ID: row.ID, Node: u.o.Self, Lease: lease}); err != nil {
+			u.o.Log.Info("an upload's claim was not renewed; it is tried again", "upload", row.ID, "error", err)
+		}
 	}
 }
 
