@@ -28,6 +28,8 @@ type devOptions struct {
 	envFile string
 	port    int
 	level   string
+	period  time.Duration // of collection
+	grace   time.Duration
 }
 
 func (c *cli) devCommand() *cobra.Command {
@@ -42,6 +44,8 @@ directory it goes on. Without --data it lives in a temporary directory and is go
 	f.StringVar(&o.envFile, "env-file", "", "write shell assignments for clients here once every region is ready")
 	f.IntVar(&o.port, "port", 7443, "port of the first region; each region takes two; 0: any that are free")
 	f.StringVar(&o.level, "log-level", "warn", "debug, info, warn or error")
+	f.DurationVar(&o.period, "collection-period", config.Defaults().Collection.Period, "time between two collections of garbage")
+	f.DurationVar(&o.grace, "collection-grace", config.Defaults().Collection.Grace, "time between condemning garbage and deleting it")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.dev(cmd.Context(), o) }
 	return cmd
 }
@@ -140,7 +144,8 @@ func (c *cli) devNode(ctx context.Context, o devOptions, i int, name string, nod
 		return config.Options{}, err
 	}
 	flags := map[string]string{"data": filepath.Join(dir, "node"), "region": name, "listen": listen, "gossip-listen": gossip,
-		"rtt": "10ms", "store-path": filepath.Join(dir, "store"), "log-level": o.level}
+		"rtt": "10ms", "store-path": filepath.Join(dir, "store"), "log-level": o.level,
+		"collection-period": o.period.String(), "collection-grace": o.grace.String()}
 	if i == 0 {
 		flags["bootstrap"] = "true"
 	} else if _, err := os.Stat(filepath.Join(dir, "node", "node.json")); err != nil {

@@ -53,7 +53,8 @@ func Sweep(ctx context.Context, o SweepOptions) (deleted int, err error) {
 			return nil
 		})
 	}
-	return int(n.Load()), errors.Join(g.Wait(), ctx.Err())
+	err = errors.Join(g.Wait(), ctx.Err())
+	return int(n.Load()), err
 }
 
 // DropList deletes a list that was swept. One that stays is garbage of the next run.
