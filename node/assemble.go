@@ -19,6 +19,7 @@ import (
 	"loggia/fsm/state"
 	"loggia/gallery"
 	"loggia/node/arm"
+	"loggia/node/checking"
 	"loggia/node/collection"
 	"loggia/node/depot"
 	"loggia/node/front"
@@ -111,9 +112,13 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 		Settle: func(ctx context.Context) error { _, _, err := settled.Settle(ctx, "strong"); return err }, Depot: store, Pool: mem.packs, Encoder: mem.enc,
 		TempDir: n.dir.Temp(), Period: n.opts.Collection.Period, Grace: n.opts.Collection.Grace, Lease: replication.Lease,
 		Rates: collect.Rates{Requests: n.opts.Collection.Requests, Bytes: int64(n.opts.Collection.Bytes)}, Now: time.Now, Log: n.log.With("component", "collection")})
+	checker := checking.New(checking.Options{Self: n.id.Node, Region: n.id.Region, State: n.m.View, Reports: n.reports, Depot: store, Pool: mem.packs, Encoder: mem.enc,
+		Settle:  func(ctx context.Context) error { _, _, err := settled.Settle(ctx, "strong"); return err },
+		TempDir: n.dir.Temp(), Lease: replication.Lease, Rates: collect.Rates{Requests: n.opts.Collection.Requests, Bytes: int64(n.opts.Collection.Bytes)},
+		Now: time.Now, Log: n.log.With("component", "checking")})
 	loop := replication.New(replication.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Reports: n.reports,
 		Sources: finder, Seeds: seeds, Speeds: replicate.NewSpeeds(), Depot: store, Live: registry, Pool: mem.packs, Scratch: mem.scratch, Decoder: mem.dec, Encoder: mem.enc,
-		TempDir: n.dir.Temp(), Patience: steer.Patience, Alive: finder.Alive, Holding: func() bool { return ups.Active() > 0 || collector.Active() }, Now: time.Now, Log: n.log.With("component", "replication")})
+		TempDir: n.dir.Temp(), Patience: steer.Patience, Alive: finder.Alive, Holding: func() bool { return ups.Active() > 0 || collector.Active() || checker.Active() }, Now: time.Now, Log: n.log.With("component", "replication")})
 	keeper := stores.New(stores.Options{Region: n.id.Region, Stores: n.opts.Stores, State: n.m.View, Reports: n.reports, Metrics: counted,
 		Ready: func(id gallery.StoreID, s blobstore.Store) { store.Add(id, s); loop.Poke() }, Now: time.Now, Log: n.log.With("component", "stores")})
 	web, err := imports.NewWeb(n.opts.Imports, n.defaultSubscription)
@@ -140,7 +145,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	shown := links.Handler(signer, reading.Links{Reader: reader, Now: time.Now}, time.Now, n.log.With("component", "links"))
 	resources := arm.New(arm.Options{State: n.m.View, Log: n.reports, Settle: settled.Settle, Link: signer.Sign, Notes: board.Notes, Now: time.Now})
 	n.front = front.New(front.Options{Links: shown, Azure: azure.Options{Service: resources, Access: who, Verifier: who, Now: time.Now}, URL: n.opts.API.URL, Self: n.id.Node, Region: n.id.Region, Leader: n.raft, Peers: n.peers, Service: svc, Access: who, Names: rights.Names, Tokens: sts, Own: n.ownOrigin, CaughtUp: settled.CaughtUp, Status: board,
-		Uploads: ups, Disks: reader, Metrics: promhttp.HandlerFor(n.reg, promhttp.HandlerOpts{}), Join: door, Log: n.log.With("component", "api")})
+		Uploads: ups, Disks: reader, Check: checker, Nodes: n.nodesIn, Metrics: promhttp.HandlerFor(n.reg, promhttp.HandlerOpts{}), Join: door, Log: n.log.With("component", "api")})
 	n.serve(peer.Handler(&peerService{n: n, reader: reader, seeds: seeds, live: registry, steer: steer}, peerOf, n.log.With("component", "peers")))
 
 	leader := upkeep.New(upkeep.Options{Self: n.id.Node, Watched: n.m.Watched, Log: n.reports, Raft: seats{n.raft}, Lease: replication.Lease,
@@ -165,6 +170,19 @@ func (n *Node) defaultSubscription() gallery.SubscriptionID {
 		return c.Subscription
 	}
 	return ""
+}
+
+// nodesIn lists the nodes of a region; those that gossip thinks dead come last.
+func (n *Node) nodesIn(region gallery.RegionName) []gallery.NodeID {
+	var alive, dead []gallery.NodeID
+	for _, row := range n.m.View().Nodes(region) {
+		if n.gossip.State(string(row.ID)) == "dead" {
+			dead = append(dead, row.ID)
+		} else {
+			alive = append(alive, row.ID)
+		}
+	}
+	return append(alive, dead...)
 }
 
 // seatOf is the seat that a join token names; what the log does not know it refuses anyhow.

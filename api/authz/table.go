@@ -127,6 +127,7 @@ var table = []Rule{
 	{"GET", "/v1/regions", regions + "/read", root},
 	{"GET", "/v1/regions/{region}", regions + "/read", root},
 	{"DELETE", "/v1/regions/{region}", regions + "/delete", root},
+	{"POST", "/v1/regions/{region}/verify", regions + "/verify/action", root},
 	{"GET", "/v1/members", members + "/read", root},
 	{"DELETE", "/v1/members/{id}", members + "/delete", root},
 	{"GET", "/v1/limits", limits + "/read", root},

@@ -117,11 +117,29 @@ func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, q pulli
 
 func (c *cli) verifyCommand() *cobra.Command {
 	var flags imageFlags
-	var disk string
-	cmd := &cobra.Command{Use: "verify FILE [GALLERY/IMAGE/VERSION]", Short: "Compute the identity of a local image and hold it against a version's", Args: cobra.RangeArgs(1, 2)}
+	var disk, region string
+	var check v1.CheckRequest
+	cmd := &cobra.Command{Use: "verify FILE [GALLERY/IMAGE/VERSION] | --region REGION", Short: "Hold a local image against a version, or a region's stores against the cluster's state", Args: cobra.MaximumNArgs(2),
+		Long: `With a file: compute its identity and hold it against a version's.
+
+With --region: check the region's stores. Every manifest is walked, every pack is read, and every object is named that is lost, damaged
+or orphaned. Ends with 9 where something is lost, damaged or unknown; what is orphaned goes with the next collection. With --repair the
+copies concerned are made whole again from others.`}
+	cmd.Flags().StringVar(&region, "region", "", "check the stores of this region")
+	cmd.Flags().StringVar(&check.Store, "store", "", "with --region: one of its stores (default: all)")
+	cmd.Flags().BoolVar(&check.Quick, "quick", false, "with --region: look at existence and lengths only")
+	cmd.Flags().BoolVar(&check.Repair, "repair", false, "with --region: make copies whole again from others")
 	flags.add(cmd)
 	cmd.Flags().StringVar(&disk, "disk", "os", "os, or the LUN of a data disk")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		switch {
+		case region != "" && len(args) > 0, region == "" && (len(args) == 0 || check != v1.CheckRequest{}):
+			return usageError{errors.New("name a file, or --region with its options")}
+		case region != "":
+			return c.call(func(cmd *cobra.Command, cl *client.Client, _ []string) error {
+				return c.checkRegion(cmd.Context(), cl, region, check)
+			})(cmd, args)
+		}
 		d, err := c.openImage(cmd.Context(), args[0], flags)
 		if err != nil {
 			return err

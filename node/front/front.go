@@ -16,6 +16,7 @@ import (
 	"loggia/api/authn"
 	"loggia/api/authz"
 	"loggia/api/azure"
+	"loggia/api/check"
 	"loggia/api/data"
 	"loggia/api/links"
 	"loggia/api/manage"
@@ -66,9 +67,12 @@ type Options struct {
 	Disks    data.Disks
 	Links    http.Handler  // GET and HEAD below links.Path: the link is the right
 	Azure    azure.Options // of Resource Manager; what is the front's own is filled in here
-	Metrics  http.Handler
-	Join     http.Handler // POST /v1/join: guarded by its own token
-	Log      *slog.Logger
+	Check    check.Service
+	// Nodes lists the nodes of a region, those first that are likely to answer.
+	Nodes   func(gallery.RegionName) []gallery.NodeID
+	Metrics http.Handler
+	Join    http.Handler // POST /v1/join: guarded by its own token
+	Log     *slog.Logger
 }
 
 // Front is safe for use by many goroutines.
@@ -87,8 +91,10 @@ func New(o Options) *Front {
 	stats := status.Handler(o.Status, o.Metrics, guard, o.Log)
 	content := data.Handler(o.Uploads, o.Disks, guard, o.Log)
 	meta := manage.Handler(o.Service, guard, forward, o.Log)
+	checks := check.Handler(o.Check, guard, f.regional(refuse), o.Log)
 	for pattern, h := range map[string]http.Handler{
-		"/metrics": stats, "/v1/status": stats, "/v1/events": stats, "/v1/galleries/{g}/images/{i}/versions/{v}/status": stats,
+		"/v1/regions/{region}/verify": checks,
+		"/metrics":                    stats, "/v1/status": stats, "/v1/events": stats, "/v1/galleries/{g}/images/{i}/versions/{v}/status": stats,
 		"/v1/uploads": content, "/v1/uploads/": content, "/v1/galleries/{g}/images/{i}/versions/{v}/disks/": content,
 		"/v1/": meta,
 	} {

@@ -1,0 +1,146 @@
+package checking
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"loggia/api/v1"
+	"loggia/fsm/command"
+	"loggia/gallery"
+	"loggia/node/collection"
+	"loggia/node/depot"
+	"loggia/node/proposal"
+	"loggia/transfer/collect"
+	"loggia/transfer/index"
+	"loggia/transfer/pack"
+	"loggia/transfer/repository"
+	"loggia/transfer/scrub"
+)
+
+// repair takes what is lost or damaged out of the live segments, under the collector's claim, so that nobody relies on it any more, and
+// then marks the copies that are no longer whole: the region's loop makes them whole again from another copy (D9). In this order a crash
+// in between is found by the next check.
+func (j *job) repair(ctx context.Context) error {
+	got, err := proposal.As[gallery.Repository](j.o.Reports.Report(ctx, &command.RepositoryClaim{Repository: j.key, Node: j.o.Self, Lease: j.o.Lease}))
+	if err != nil {
+		return fmt.Errorf("claim the repository to repair it: %w", err)
+	}
+	j.holding.Store(true)
+	defer j.holding.Store(false)
+	err = j.rewrite(ctx, got.Claim.Epoch)
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	_, rerr := j.o.Reports.Report(bounded, &command.RepositoryRelease{Repository: j.key, Claim: got.Claim.Epoch})
+	if err = errors.Join(err, rerr); err != nil {
+		return err
+	}
+	return j.mark(ctx)
+}
+
+// rewrite replaces the live segments that list a bad pack or are bad themselves.
+func (j *job) rewrite(ctx context.Context, claim uint64) error {
+	row := j.o.State().Repository(j.key)
+	good, compact := j.split(ctx, row)
+	view, err := j.repo.Open(ctx, good)
+	if err != nil {
+		return err
+	}
+	defer view.Close()
+	which, err := j.which(view)
+	if err != nil || len(which)+len(compact.Remove) == 0 {
+		return err
+	}
+	w, err := j.repo.NewWriter(ctx, repository.WriterOptions{Epoch: claim, Pool: j.o.Pool, Encoder: j.o.Encoder})
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	add, remove, err := w.Rewrite(ctx, view, which, func(p index.Pack) bool { return !j.packs[p] })
+	if err != nil {
+		return err
+	}
+	compact.Repository, compact.Epoch, compact.Claim = j.key, row.Epoch, claim
+	compact.Add, compact.Remove = depot.Segments(add), append(compact.Remove, remove...)
+	_, err = j.o.Reports.Report(ctx, compact)
+	return err
+}
+
+// split opens each live segment: one that can be had nowhere is only removed.
+func (j *job) split(ctx context.Context, row *gallery.Repository) (good []repository.SegmentRef, c *command.RepositoryCompact) {
+	c = &command.RepositoryCompact{}
+	for _, ref := range depot.Refs(row.Segments) {
+		v, err := j.repo.Open(ctx, []repository.SegmentRef{ref})
+		if err == nil {
+			err = v.Close()
+		}
+		if errors.Is(err, repository.ErrMissing) || errors.Is(err, repository.ErrDamaged) {
+			c.Remove = append(c.Remove, ref.ID)
+			continue
+		}
+		good = append(good, ref) // where the store failed, opening them together says so
+	}
+	return good, c
+}
+
+// which numbers the segments to rewrite: those that list a bad pack, and those whose object is bad though a local copy is good.
+func (j *job) which(v *repository.View) ([]int, error) {
+	bad := map[int]bool{}
+	err := v.Packs(func(i int, p index.Pack, _ *pack.Directory) error {
+		if j.packs[p] {
+			bad[i] = true
+		}
+		return nil
+	})
+	var out []int
+	for i, ref := range v.Refs() {
+		if (bad[i] || j.segments[j.repo.Keys.Segment(ref.Epoch, ref.ID)]) && len(out) < command.MaxSegmentChange/2 {
+			out = append(out, i)
+		}
+	}
+	return out, err
+}
+
+// mark tells the log of the copies that are no longer whole.
+func (j *job) mark(ctx context.Context) error {
+	v := j.o.State()
+	view, err := j.o.Depot.Open(ctx, v.Repository(j.key))
+	if err != nil {
+		return err
+	}
+	defer view.Release()
+	why := map[collect.Disk]string{}
+	for _, d := range collection.State(v, j.key).Whole {
+		ok, reason, err := scrub.Whole(ctx, view.View, d)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			why[d] = reason
+		}
+	}
+	// All at once: a copy that is being made whole takes equal parts of others for there.
+	for d, reason := range why {
+		if err := j.lost(ctx, d, reason); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *job) lost(ctx context.Context, d collect.Disk, why string) error {
+	for _, r := range j.o.State().ReplicasOfStore(j.key.Store) {
+		if r.Key.String() != d.Name {
+			continue
+		}
+		text := "a check found it incomplete: " + why
+		c := &command.ReplicaMarkLost{Replica: r.Key, Reason: gallery.ReasonDamaged, Error: text[:min(len(text), gallery.MaxLastError)]}
+		if _, err := j.o.Reports.Report(ctx, c); err != nil && !errors.Is(err, gallery.ErrConflict) && !errors.Is(err, gallery.ErrNotFound) {
+			return err
+		}
+		j.o.Log.Warn("copy is made whole again", "replica", d.Name, "why", why)
+		return j.emit(v1.CheckEvent{Type: "repaired", Message: d.Name + " is made whole again from another copy"})
+	}
+	return nil
+}
