@@ -23,10 +23,10 @@ type Service interface {
 // writeTimeout is how long a reader may take for one line.
 const writeTimeout = 30 * time.Second
 
-// Handler serves POST /v1/regions/{region}/verify. There wraps it where another region's nodes are asked.
+// Handler serves POST /v1/regions/{region}/verify. There wraps it where another region's nodes are asked: the right is checked here and there.
 func Handler(s Service, guard *authz.Guard, there func(http.Handler) http.Handler, log *slog.Logger) http.Handler {
 	mux := guard.Mux()
-	mux.HandleFunc(http.MethodPost, "/v1/regions/{region}/verify", func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle(http.MethodPost, "/v1/regions/{region}/verify", there(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var in v1.CheckRequest
 		if err := respond.Decode(w, r, &in); err != nil {
 			respond.Error(log, w, r, err)
@@ -42,7 +42,7 @@ func Handler(s Service, guard *authz.Guard, there func(http.Handler) http.Handle
 		case r.Context().Err() == nil:
 			respond.Error(log, w, r, err)
 		}
-	}, there)
+	})))
 	return mux
 }
 

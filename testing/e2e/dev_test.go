@@ -19,12 +19,12 @@ type cluster struct {
 	proc *daemon           // of loggia dev
 }
 
-// develop starts `loggia dev` in its own directory.
-func develop(t *testing.T, regions string) *cluster {
+// develop starts `loggia dev` in its own directory, with further flags.
+func develop(t *testing.T, regions string, more ...string) *cluster {
 	t.Helper()
 	c := &cluster{dir: t.TempDir()}
-	c.proc = start(t, filepath.Join(c.dir, "log"), "dev", "--regions", regions, "--data", filepath.Join(c.dir, "data"),
-		"--env-file", filepath.Join(c.dir, "env"), "--port", "0")
+	c.proc = start(t, filepath.Join(c.dir, "log"), append([]string{"dev", "--regions", regions, "--data", filepath.Join(c.dir, "data"),
+		"--env-file", filepath.Join(c.dir, "env"), "--port", "0"}, more...)...)
 	eventually(t, "loggia dev to be ready", func() error {
 		if !c.proc.running() {
 			b, _ := os.ReadFile(c.proc.log)
