@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"loggia/api/v1"
@@ -177,4 +178,66 @@ func TestCollectSurvivesKill(t *testing.T) {
 	c.ok(t, "pull", "g/i/1.0.1", "-o", out)
 	same(t, out, two)
 	check(t, c.user, 0, "--region", "a")
+}
+
+// TestCollectBesidePublishes publishes, replicates, deletes and collects at the same time, with hardly a grace time: no version that is left
+// lacks a byte (D2).
+func TestCollectBesidePublishes(t *testing.T) {
+	c := develop(t, "a,b", "--collection-grace", "50ms")
+	dir := t.TempDir()
+	s := seed(t)
+	const versions, keep = 10, 3
+	name := func(n int) string { return fmt.Sprintf("g/i/1.0.%d", n) }
+	file := func(n int) string { return filepath.Join(dir, fmt.Sprintf("%d.raw", n)) }
+	image(t, file(0), 16, s)
+	for n := 1; n < versions; n++ {
+		changed(t, file(n-1), file(n), s+uint64(n))
+	}
+	stop := make(chan struct{})
+	var collecting sync.WaitGroup
+	for _, region := range []string{"a", "b"} {
+		collecting.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if r := c.run(t, "operator", "collect", "--region", region); r.code != 0 {
+					t.Errorf("%s: exit %d: %s%s", r.name(), r.code, r.out, r.err)
+					return
+				}
+			}
+		})
+	}
+	for n := range versions {
+		// Every third one is what was deleted a moment ago: its chunks are in the index, and condemned.
+		f := file(n)
+		if n%3 == 2 && n >= keep {
+			f = file(n - keep)
+		}
+		c.ok(t, "publish", f, name(n), "--regions", "a,b")
+		if n >= keep {
+			c.ok(t, "version", "delete", name(n-keep))
+		}
+	}
+	close(stop)
+	collecting.Wait()
+	for n := versions - keep; n < versions; n++ {
+		f := file(n)
+		if n%3 == 2 {
+			f = file(n - keep)
+		}
+		for _, region := range []string{"a", "b"} {
+			out := filepath.Join(t.TempDir(), "out")
+			c.at(region).ok(t, "pull", name(n), "-o", out)
+			same(t, out, f)
+		}
+	}
+	for _, region := range []string{"a", "b"} {
+		c.ok(t, "operator", "collect", "--region", region)
+		if counts, all := check(t, c.user, 0, "--region", region); len(counts) > 0 {
+			t.Errorf("region %s: %+v", region, all)
+		}
+	}
 }

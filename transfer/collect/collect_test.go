@@ -118,7 +118,7 @@ func TestStopsWithoutADelete(t *testing.T) {
 		plant func(g *rig, f *faults.Store)
 		want  error
 	}{
-		"a pack is gone": {func(g *rig, _ *faults.Store) { g.must(g.Store.Delete(t.Context(), pick(g, "p/"))) }, collect.ErrLost},
+		"a pack is gone":  {func(g *rig, _ *faults.Store) { g.must(g.Store.Delete(t.Context(), pick(g, "p/"))) }, collect.ErrLost},
 		"a pack is short": {func(g *rig, _ *faults.Store) { g.must(g.Store.Put(t.Context(), pick(g, "p/"), []byte("short"))) }, collect.ErrLost},
 		"the trees are gone": {func(g *rig, _ *faults.Store) {
 			keys, _ := g.keys()
@@ -330,4 +330,3 @@ func TestCrashAtEveryWrite(t *testing.T) {
 		}
 	}
 }
-

@@ -37,13 +37,13 @@ const (
 
 // marks is what is live.
 type marks struct {
-	live     *idset.Set          // chunks and nodes
-	seen     *idset.Set          // nodes of whole copies that were gone through
-	loose    *idset.Set          // nodes of wanted copies
-	gone     *idset.Set          // chunks and nodes of deleted copies that are in neither
-	roots    map[chunk.ID]bool   // of whole and wanted copies
-	done     map[Disk]bool       // whole copies that were marked
-	required int64               // chunks that must have a pack
+	live     *idset.Set        // chunks and nodes
+	seen     *idset.Set        // nodes of whole copies that were gone through
+	loose    *idset.Set        // nodes of wanted copies
+	gone     *idset.Set        // chunks and nodes of deleted copies that are in neither
+	roots    map[chunk.ID]bool // of whole and wanted copies
+	done     map[Disk]bool     // whole copies that were marked
+	required int64             // chunks that must have a pack
 }
 
 func newMarks(dir string) *marks {

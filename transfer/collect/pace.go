@@ -28,7 +28,7 @@ type pacedStore struct {
 	requests, bytes *rate.Limiter
 }
 
-// Pace returns a decorator of s that keeps within the rates. It waits before each request, and before the bytes of its body are given.
+// Pace returns a decorator of s that keeps within the rates. It waits before each request, and for the bytes that are sent or given.
 func Pace(s blobstore.Store, r Rates) blobstore.Store {
 	if r.Requests <= 0 && r.Bytes <= 0 {
 		return s
@@ -77,10 +77,38 @@ func (p *pacedStore) Put(ctx context.Context, key string, data []byte) error {
 
 // Get implements blobstore.Store.
 func (p *pacedStore) Get(ctx context.Context, key string, off, n int64) (io.ReadCloser, error) {
-	if err := p.wait(ctx, max(n, 0)); err != nil {
+	if err := p.wait(ctx, 0); err != nil {
 		return nil, err
 	}
-	return p.Store.Get(ctx, key, off, n)
+	body, err := p.Store.Get(ctx, key, off, n)
+	if err != nil || p.bytes.Limit() == rate.Inf {
+		return body, err
+	}
+	return &pacedBody{body, ctx, p.bytes}, nil
+}
+
+// pacedBody gives bytes no faster than their rate.
+type pacedBody struct {
+	io.ReadCloser
+	ctx   context.Context // of the Get
+	bytes *rate.Limiter
+}
+
+// Read implements io.Reader.
+func (b *pacedBody) Read(to []byte) (int, error) {
+	n, err := b.ReadCloser.Read(to)
+	if werr := waitFor(b.ctx, b.bytes, int64(n)); werr != nil {
+		return 0, werr
+	}
+	return n, err
+}
+
+// Copy implements blobstore.Copier. Its bytes stay inside the store and are not counted.
+func (p *pacedStore) Copy(ctx context.Context, from, to string) error {
+	if err := p.wait(ctx, 0); err != nil {
+		return err
+	}
+	return blobstore.Copy(ctx, p.Store, from, to)
 }
 
 // Stat implements blobstore.Store.
