@@ -147,6 +147,7 @@ type job struct {
 
 	packs    map[index.Pack]bool // that are lost or damaged
 	segments map[string]bool     // keys of segments that are
+	records  map[string]bool     // names of replicas that have none
 	broken   bool                // something needs repair
 	told     time.Time
 }
@@ -158,6 +159,7 @@ func (j *job) run(ctx context.Context) error {
 		return err
 	}
 	j.packs, j.segments = map[index.Pack]bool{}, map[string]bool{}
+	j.records = map[string]bool{}
 	err = scrub.Run(ctx, scrub.Options{Repository: j.repo, State: collection.State(v, j.key), Condemned: condemned, TempDir: j.o.TempDir, Quick: j.request.Quick,
 		Found: func(f scrub.Finding) error { return j.found(v, f) }, Progress: j.progress})
 	if err != nil || !j.broken || !j.request.Repair {
@@ -176,6 +178,9 @@ func (j *job) found(v *state.View, f scrub.Finding) error {
 		j.o.Log.Error("stored content is not as it should be", "kind", f.Kind, "key", f.Key, "replica", f.Disk, "detail", f.Detail)
 		if f.Pack != nil && len(j.packs) < maxRepairs {
 			j.packs[*f.Pack] = true
+		}
+		if f.Record {
+			j.records[f.Disk] = true
 		}
 		if o, err := j.repo.Keys.Parse(f.Key); err == nil && o.Kind == 'i' {
 			j.segments[f.Key] = true

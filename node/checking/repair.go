@@ -49,7 +49,7 @@ func (j *job) rewrite(ctx context.Context, claim uint64) error {
 	}
 	defer view.Close()
 	which, err := j.which(view)
-	if err != nil || len(which)+len(compact.Remove) == 0 {
+	if err != nil || len(which)+len(compact.Remove)+len(j.records) == 0 {
 		return err
 	}
 	w, err := j.repo.NewWriter(ctx, repository.WriterOptions{Epoch: claim, Pool: j.o.Pool, Encoder: j.o.Encoder})
@@ -57,6 +57,9 @@ func (j *job) rewrite(ctx context.Context, claim uint64) error {
 		return err
 	}
 	defer w.Close()
+	if err := j.record(w, good); err != nil || len(which)+len(compact.Remove) == 0 {
+		return err
+	}
 	add, remove, err := w.Rewrite(ctx, view, which, func(p index.Pack) bool { return !j.packs[p] })
 	if err != nil {
 		return err
@@ -65,6 +68,21 @@ func (j *job) rewrite(ctx context.Context, claim uint64) error {
 	compact.Add, compact.Remove = depot.Segments(add), append(compact.Remove, remove...)
 	_, err = j.o.Reports.Report(ctx, compact)
 	return err
+}
+
+// record writes the version records that are lost: what a rebuild needs of a disk is in the state and the live segments.
+func (j *job) record(w *repository.Writer, live []repository.SegmentRef) error {
+	v := j.o.State()
+	for _, r := range v.ReplicasOfStore(j.key.Store) {
+		d := v.Disk(r.Key.Disk)
+		if !j.records[r.Key.String()] || d == nil {
+			continue
+		}
+		if err := w.PutVersion(repository.Version{Root: d.Root, Table: d.Table, Length: d.Size, Segments: live}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // split opens each live segment: one that can be had nowhere is only removed.

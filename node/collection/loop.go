@@ -102,6 +102,7 @@ func (l *Loop) turn(ctx context.Context, k gallery.RepositoryKey) {
 	case errors.Is(err, errLater):
 		p = pause{until: l.o.Now().Add(min(l.o.Grace/10+firstRetry, time.Minute))}
 	default:
+		j.log.Warn("collection failed; it is tried again", "error", err)
 		p.failures++
 		p.until = l.o.Now().Add(min(lastRetry, firstRetry<<min(p.failures, 20)))
 	}

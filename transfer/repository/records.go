@@ -50,14 +50,19 @@ func (w *Writer) Finish(ctx context.Context, root, table digest.Digest, length i
 	if err != nil {
 		return nil, err
 	}
-	b, err := Version{Root: root, Table: table, Length: length, Segments: refs}.encode()
+	return refs, w.PutVersion(Version{Root: root, Table: table, Length: length, Segments: refs})
+}
+
+// PutVersion writes a version record under this Writer's epoch. What it names is durable before.
+func (w *Writer) PutVersion(v Version) error {
+	b, err := v.encode()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := w.put(w.repo.Keys.Version(w.opts.Epoch, root), b); err != nil {
-		return nil, fmt.Errorf("write version record: %w", err)
+	if err := w.put(w.repo.Keys.Version(w.opts.Epoch, v.Root), b); err != nil {
+		return fmt.Errorf("write version record: %w", err)
 	}
-	return refs, nil
+	return nil
 }
 
 func (v Version) encode() ([]byte, error) {

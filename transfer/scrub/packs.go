@@ -79,7 +79,7 @@ func (c *check) records() error {
 			continue
 		}
 		c.recorded[d.Root] = true
-		if err := c.Found(Finding{Kind: Lost, Key: c.Repository.Keys.Prefix() + "v/*/" + d.Root.String(), Disk: d.Name, Detail: "no version record names it"}); err != nil {
+		if err := c.Found(Finding{Kind: Lost, Key: c.Repository.Keys.Prefix() + "v/*/" + d.Root.String(), Disk: d.Name, Record: true, Detail: "no version record names it"}); err != nil {
 			return err
 		}
 	}

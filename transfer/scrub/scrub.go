@@ -35,6 +35,7 @@ type Finding struct {
 	Disk   string // name of the disk, where one is known
 	Detail string
 	Pack   *index.Pack // where the object is a pack that a live segment lists
+	Record bool        // where it is a version record; Disk names whose
 }
 
 // Bad says whether something needs repair or a person.

@@ -1,0 +1,101 @@
+package collect_test
+
+import (
+	"testing"
+
+	"loggia/transfer/collect"
+	"loggia/transfer/manifest"
+	"loggia/transfer/replicate"
+	"loggia/transfer/scrub"
+	"loggia/transfer/serve"
+	"loggia/transfer/serve/servetest"
+)
+
+// scattered publishes two versions of which the second changes much, and deletes the first, so that most packs hold little that is live.
+func scattered(t *testing.T) *rig {
+	g := newRig(t, servetest.Memory())
+	d := servetest.NewDisk(g.rnd, 24<<20)
+	g.publish(version(1), d)
+	for at := 0; at+3<<20 < len(d); at += 6 << 20 { // the half of each pack
+		copy(d[at:at+3<<20], servetest.NewDisk(g.rnd, 3<<20))
+	}
+	g.publish(version(2), servetest.Disk(append([]byte(nil), d...)), version(1))
+	g.remove(version(1))
+	return g
+}
+
+// TestCompactedServes holds that after compaction, when no frame table vouches for what was framed anew, a disk is read, copied to another
+// region, and found whole by a check.
+func TestCompactedServes(t *testing.T) {
+	g := scattered(t)
+	r := g.mustCollect()
+	if r.Compacted == 0 || r.CompactedChunks == 0 {
+		t.Fatalf("nothing was compacted: %+v", r)
+	}
+	g.check()
+	d := g.disks[version(2)]
+
+	to := servetest.New(t, servetest.Memory())
+	view := to.View()
+	w := to.Writer(view)
+	from := serve.Local{View: g.View(), Label: "compacted", Options: serve.Options{Pool: g.Reads, Decoder: g.Decoder, Encoder: g.Encoder}}
+	var last replicate.Progress
+	g.must(replicate.Run(t.Context(), replicate.NewTarget(view, w), replicate.Options{Disk: replicate.Identity{Root: d.Root, Table: d.Table},
+		Sources: []replicate.Source{from}, TempDir: t.TempDir(), Pool: to.Scratch, Decoder: to.Decoder, Progress: func(p replicate.Progress) { last = p }}))
+	to.Finish(w, d.Result)
+	to.Check(d.Result, d.bytes)
+	if last.Total == 0 || last.Have+last.Sent != last.Total {
+		t.Errorf("progress %+v", last)
+	}
+
+	var bad []scrub.Finding
+	g.must(scrub.Run(t.Context(), scrub.Options{Repository: g.Repo, State: g.state(), TempDir: t.TempDir(), Found: func(f scrub.Finding) error {
+		bad = append(bad, f)
+		return nil
+	}}))
+	if len(bad) > 0 {
+		t.Errorf("a check finds %+v", bad)
+	}
+}
+
+// TestCompactedPublishes holds that a publish whose base was compacted takes what it shares from it, and that its own table is whole.
+func TestCompactedPublishes(t *testing.T) {
+	g := scattered(t)
+	g.mustCollect()
+	next := servetest.Change(g.rnd, g.disks[version(2)].bytes, 3)
+	_, before := g.keys()
+	g.publish(version(3), next, version(2))
+	_, after := g.keys()
+	if after-before > 6<<20 {
+		t.Errorf("a small change took %d bytes", after-before)
+	}
+	g.check()
+	view := g.View()
+	root, err := manifest.Open(t.Context(), view, g.disks[version(3)].Root)
+	g.must(err)
+	table, err := manifest.OpenTable(t.Context(), view, g.disks[version(3)].Table, root)
+	g.must(err)
+	g.must(manifest.WalkTable(t.Context(), view, root, table, func(int64, *manifest.Leaf, *manifest.TableLeaf) error { return nil }))
+	g.remove(version(2))
+	g.mustCollect()
+	g.check()
+}
+
+// TestLostWhileCompacting holds that a pack that turns out damaged ends the run, and that nothing is condemned.
+func TestLostWhileCompacting(t *testing.T) {
+	g := scattered(t)
+	keys, _ := g.keys()
+	for _, k := range keys {
+		if k[len(g.Repo.Keys.Prefix())] != 'p' {
+			continue
+		}
+		info, err := g.Store.Stat(t.Context(), k)
+		g.must(err)
+		g.must(g.Store.Put(t.Context(), k, make([]byte, info.Size)))
+	}
+	_, err := g.collect()
+	wantStop(t, err, collect.ErrLost)
+	if !g.condemned.List.IsZero() {
+		t.Error("a list was committed")
+	}
+}
