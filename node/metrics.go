@@ -29,13 +29,51 @@ var (
 	descRate     = desc("transfer_bytes_per_second", "Rate of transfers under way.", "source")
 )
 
+var (
+	descStored  = desc("collection_stored_bytes", "Bytes listed by the newest collection of each of this region's stores.", "store")
+	descLive    = desc("collection_live_bytes", "Stored bytes of live chunks found by it.", "store")
+	descGarbage = desc("collection_condemned_bytes", "Bytes condemned and not deleted yet.", "store")
+	descHeld    = desc("collection_stopped", "Repositories whose newest collection stopped without a delete, by reason.", "store", "reason")
+	descOff     = desc("collection_off", "Whether the collection of garbage is turned off (1).")
+)
+
+// collections tells how the collection of garbage stands.
+func (g *gauges) collections(v *state.View, tell func(*prometheus.Desc, float64, ...string)) {
+	if c := v.Cluster(); c != nil {
+		tell(descOff, number(c.CollectionOff))
+	}
+	for _, s := range v.Stores(g.region) {
+		var stored, live, garbage int64
+		stopped := map[gallery.CollectionReason]int{}
+		for _, r := range v.RepositoriesOfStore(s.ID) {
+			if r.Last == nil {
+				continue
+			}
+			stored, live = stored+r.Last.Bytes, live+r.Last.Live
+			if r.Condemned != nil {
+				garbage += r.Last.GarbageBytes
+			}
+			if r.Last.State == gallery.CollectionStopped {
+				stopped[r.Last.Reason]++
+			}
+		}
+		tell(descStored, float64(stored), s.Name)
+		tell(descLive, float64(live), s.Name)
+		tell(descGarbage, float64(garbage), s.Name)
+		for why, n := range stopped {
+			tell(descHeld, float64(n), s.Name, string(why))
+		}
+	}
+}
+
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("loggia_"+name, help, labels, nil)
 }
 
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descLeading, descCurrent, descApplied, descReplicas, descStore, descUploads, descBytes, descRate} {
+	for _, d := range []*prometheus.Desc{descLeading, descCurrent, descApplied, descReplicas, descStore, descUploads, descBytes, descRate,
+		descStored, descLive, descGarbage, descHeld, descOff} {
 		ch <- d
 	}
 }
@@ -60,6 +98,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 	for _, s := range v.Stores(g.region) {
 		tell(descStore, float64(s.Capacity.Free), s.Name, string(s.State))
 	}
+	g.collections(v, tell)
 	left, rate := map[string]int64{}, map[string]float64{}
 	all, _ := g.live.All()
 	for _, d := range all {

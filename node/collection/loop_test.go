@@ -1,0 +1,43 @@
+package collection
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"loggia/gallery"
+)
+
+// TestDue holds when a repository's next step is.
+func TestDue(t *testing.T) {
+	const period, grace = 6 * time.Hour, 2 * time.Hour
+	began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	now := began
+	l := New(Options{Self: "me", Period: period, Grace: grace, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)})
+	asked := func(r gallery.CollectionRequest) *gallery.CollectionRequest { r.Index = 9; return &r }
+	for name, tc := range map[string]struct {
+		row  gallery.Repository
+		off  bool
+		want time.Duration // after began; below 0: no step
+	}{
+		"never collected":            {gallery.Repository{}, false, period},
+		"collected":                  {gallery.Repository{Last: &gallery.Collection{State: gallery.CollectionDone, Ended: began.Add(time.Hour)}}, false, time.Hour + period},
+		"stopped by the store":       {gallery.Repository{Last: &gallery.Collection{State: gallery.CollectionStopped, Reason: gallery.CollectionStore, Ended: began}}, false, period},
+		"waits for an operator":      {gallery.Repository{Last: &gallery.Collection{State: gallery.CollectionStopped, Reason: gallery.CollectionUnaccounted}}, false, -1},
+		"who has asked":              {gallery.Repository{Last: &gallery.Collection{State: gallery.CollectionStopped, Reason: gallery.CollectionUnaccounted}, Asked: asked(gallery.CollectionRequest{})}, false, 0},
+		"asked and answered":         {gallery.Repository{Last: &gallery.Collection{State: gallery.CollectionDone, Asked: 9, Ended: began}, Asked: asked(gallery.CollectionRequest{})}, false, period},
+		"condemned":                  {gallery.Repository{Condemned: &gallery.Condemnation{Time: began}}, false, grace},
+		"condemned, and asked":       {gallery.Repository{Condemned: &gallery.Condemnation{Time: began}, Asked: asked(gallery.CollectionRequest{})}, false, grace},
+		"another node is at it":      {gallery.Repository{Claim: &gallery.Claim{Node: "other"}}, false, -1},
+		"this node was, and is back": {gallery.Repository{Claim: &gallery.Claim{Node: "me"}}, false, period},
+		"off":                        {gallery.Repository{}, true, -1},
+		"off, condemned":             {gallery.Repository{Condemned: &gallery.Condemnation{Time: began}}, true, -1},
+		"off, asked":                 {gallery.Repository{Asked: asked(gallery.CollectionRequest{})}, true, -1},
+		"off, asked to count":        {gallery.Repository{Asked: asked(gallery.CollectionRequest{DryRun: true})}, true, 0},
+	} {
+		at, ok := l.due(&tc.row, tc.off)
+		if ok != (tc.want >= 0) || tc.want == 0 && at.After(began) || tc.want > 0 && !at.Equal(began.Add(tc.want)) {
+			t.Errorf("%s: due %v %v, want %v", name, at.Sub(began), ok, tc.want)
+		}
+	}
+}
