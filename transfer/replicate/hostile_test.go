@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -121,10 +122,9 @@ func TestChunksOfKnownFramesAreTheTables(t *testing.T) {
 
 // failing is a source that fails or stalls instead of answering some requests.
 func failing(s Source, do func(ctx context.Context, n int) error) *source {
-	n := 0
+	var n atomic.Int64
 	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
-		n++
-		if err := do(ctx, n); err != nil {
+		if err := do(ctx, int(n.Add(1))); err != nil {
 			return nil, err
 		}
 		return s.Fetch(ctx, want, fn)

@@ -54,9 +54,11 @@ func (d *dispatcher) idle() (out []*place) {
 // everybody knows, is spared where there are newer copies, which sources come first in their list.
 const maxWhole = 3
 
-// used returns the members and the first whole holders that are good.
+// used returns the members and the first whole holders that are good, and of those that stand by whoever has what none of them has: a
+// holder may have lost something.
 func (d *dispatcher) used() map[*place]bool {
 	out := map[*place]bool{}
+	var standing []*place
 	whole := 0
 	for _, s := range d.r.places.list() {
 		if !d.r.places.good(s) {
@@ -64,12 +66,33 @@ func (d *dispatcher) used() map[*place]bool {
 		}
 		if s.member == nil {
 			if whole++; whole > maxWhole {
+				standing = append(standing, s)
 				continue
 			}
 		}
 		out[s] = true
 	}
+	for _, s := range standing {
+		if d.needed(s, out) {
+			out[s] = true
+		}
+	}
 	return out
+}
+
+// needed says whether a whole holder may have a piece that waits and that nobody in use has.
+func (d *dispatcher) needed(s *place, used map[*place]bool) bool {
+	return slices.ContainsFunc(d.open, func(p *piece) bool {
+		if p.flights > 0 || len(p.not) == 0 || !d.serves(s, p) {
+			return false
+		}
+		for u := range used {
+			if d.serves(u, p) {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // streams is how many flights at once a source may have.

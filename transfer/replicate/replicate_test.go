@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"loggia/blobstore"
@@ -167,10 +168,11 @@ func TestResume(t *testing.T) {
 	const crashes = 4
 	for range crashes {
 		ctx, cancel := context.WithCancel(t.Context())
-		left := w.r.Int64N(w.v2.Stored / crashes)
+		var left atomic.Int64
+		left.Store(w.r.Int64N(w.v2.Stored / crashes))
 		h := newHolder("a", w.from, w.to)
 		dying := altered(h, func(_ int, stored []byte, refs []chunk.Ref, pass func([]byte, []chunk.Ref) error) error {
-			if left -= int64(len(stored)); left < 0 {
+			if left.Add(-int64(len(stored))) < 0 {
 				cancel()
 				return ctx.Err()
 			}

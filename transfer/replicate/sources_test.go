@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -204,12 +205,15 @@ func TestAChunkThatNobodyHas(t *testing.T) {
 // lastChunk is a chunk of the disk's data.
 func lastChunk(t *testing.T, w *world) chunk.ID {
 	t.Helper()
-	var last chunk.ID
+	var mu sync.Mutex
+	var last chunk.ID // guarded by mu; that of the last request, which is for data
 	h := newHolder("look", w.from, w.to)
 	v := w.to.View()
 	out := w.to.Writer(v)
 	defer out.Close()
 	seen := &source{Source: h, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+		mu.Lock()
+		defer mu.Unlock()
 		last = slices.MaxFunc(want, func(a, b chunk.ID) int { return bytes.Compare(a[:], b[:]) })
 		return h.Fetch(ctx, want, fn)
 	}}
