@@ -102,10 +102,3 @@ func (w *wants) take() []*piece {
 	w.done = nil
 	return done
 }
-
-// whole says whether a loaded piece is all there.
-func (w *wants) whole(p *piece) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return p.missing == 0
-}
