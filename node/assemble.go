@@ -120,7 +120,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 		Sources: finder, Seeds: seeds, Speeds: replicate.NewSpeeds(), Depot: store, Live: registry, Pool: mem.packs, Scratch: mem.scratch, Decoder: mem.dec, Encoder: mem.enc,
 		TempDir: n.dir.Temp(), Patience: steer.Patience, Alive: finder.Alive, Holding: func() bool { return ups.Active() > 0 || collector.Active() || checker.Active() }, Now: time.Now, Log: n.log.With("component", "replication")})
 	keeper := stores.New(stores.Options{Region: n.id.Region, Stores: n.opts.Stores, State: n.m.View, Reports: n.reports, Metrics: counted,
-		Ready: func(id gallery.StoreID, s blobstore.Store) { store.Add(id, s); loop.Poke() }, Now: time.Now, Log: n.log.With("component", "stores")})
+		Ready: func(id gallery.StoreID, s blobstore.Store) { store.Add(id, s); loop.Poke(); collector.Poke() }, Now: time.Now, Log: n.log.With("component", "stores")})
 	web, err := imports.NewWeb(n.opts.Imports, n.defaultSubscription)
 	if err != nil {
 		return err

@@ -53,6 +53,7 @@ type Loop struct {
 	o      Options
 	began  time.Time
 	active atomic.Bool
+	wake   chan struct{}
 	wait   map[gallery.RepositoryKey]pause // of the goroutine of Run
 }
 
@@ -64,7 +65,7 @@ type pause struct {
 
 // New returns a loop; Run makes it go.
 func New(o Options) *Loop {
-	return &Loop{o: o, began: o.Now(), wait: map[gallery.RepositoryKey]pause{}}
+	return &Loop{o: o, began: o.Now(), wake: make(chan struct{}, 1), wait: map[gallery.RepositoryKey]pause{}}
 }
 
 // Active says whether this node holds a collector's claim, which is to be renewed.
@@ -76,14 +77,37 @@ func (l *Loop) Run(ctx context.Context) error {
 		v, watch := l.o.Watched()
 		k, at := l.next(v)
 		if left := at.Sub(l.o.Now()); left > 0 {
-			bounded, cancel := context.WithTimeout(ctx, left)
-			_ = watch.Wait(bounded) // a change or the time: both mean to look again
-			cancel()
+			l.rest(ctx, watch, left)
 			continue
 		}
 		l.turn(ctx, k)
 	}
 	return nil
+}
+
+// Poke makes the loop look again, as when a store has come into service.
+func (l *Loop) Poke() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// rest waits for a change of the state that was looked at, for Poke or for the time: all mean to look again.
+func (l *Loop) rest(ctx context.Context, watch *state.Watch, d time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	changed := make(chan struct{})
+	go func() {
+		defer close(changed)
+		_ = watch.Wait(ctx)
+	}()
+	select {
+	case <-changed:
+	case <-l.wake:
+		cancel()
+		<-changed
+	}
 }
 
 // turn does one step for one repository.

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,11 +19,17 @@ func (c *cluster) stored(t *testing.T, region string) (files map[string]int64, b
 	t.Helper()
 	files = map[string]int64{}
 	err := filepath.WalkDir(filepath.Join(c.dir, "data", region, "store", "objects"), func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && d.IsDir() { // it may go while we look
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 		info, err := d.Info()
-		if err == nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err == nil:
 			files[path] = info.Size()
 			bytes += info.Size()
 		}
@@ -170,7 +177,8 @@ func TestCollectSurvivesKill(t *testing.T) {
 	eventually(t, "the cluster to be back", func() error { return c.source(env) })
 	eventually(t, "the bytes to go", func() error {
 		if _, now := c.stored(t, "a"); now > before*6/10 {
-			return fmt.Errorf("%d of %d bytes", now, before)
+			said := c.run(t, "operator", "collect", "status", "--output", "json")
+			return fmt.Errorf("%d of %d bytes: %s%s", now, before, said.out, said.err)
 		}
 		return nil
 	})
