@@ -53,3 +53,21 @@ func FuzzDayOf(f *testing.F) {
 		}
 	})
 }
+
+func TestOnlyTheDeadlineIsNoFinding(t *testing.T) {
+	const progress = "fuzz: elapsed: 10s, execs: 86074 (11743/sec), new interesting: 208 (total: 286)\n"
+	for name, c := range map[string]struct {
+		out  string
+		want bool
+	}{
+		"deadline": {progress + "--- FAIL: FuzzDecode (10.03s)\n    context deadline exceeded\nFAIL\nexit status 1\n", true},
+		"finding": {progress + "--- FAIL: FuzzDecode (10.03s)\n    --- FAIL: FuzzDecode (0.00s)\n        x_test.go:3: context deadline exceeded\n    \n" +
+			"    Failing input written to testdata/fuzz/FuzzDecode/1\nFAIL\n", false},
+		"a target that says so": {"--- FAIL: FuzzDecode (0.00s)\n    x_test.go:3: context deadline exceeded\nFAIL\n", false},
+		"does not build":        {"# loggia/x\nx.go:1: undefined: y\nFAIL\tloggia/x [build failed]\n", false},
+	} {
+		if got := ranOut([]byte(c.out)); got != c.want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
