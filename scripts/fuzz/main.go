@@ -105,4 +105,3 @@ func ranOut(out []byte) bool {
 
 // deadline is all that such a run says of its failure.
 var deadline = regexp.MustCompile(`(?m)^--- FAIL: Fuzz\w+ \([\d.]+s\)\n    context deadline exceeded\nFAIL$`)
-
