@@ -6,7 +6,7 @@
 #
 #   v1      4 GiB, GPT and one ext4 partition: a Debian server, the release without its updates
 #   v2      the same built from scratch a release later: updates, more packages, other settings
-#   v2b     v1 with some packages upgraded in place
+#   v2b     v1 with some packages upgraded in place, and trimmed
 #   sparse  20 GiB with 1 GiB of data in 64 places
 #   rand    2 GiB that no compressor shrinks
 #   NAME.qcow2, NAMEc.qcow2 (compressed), NAME.vhd (fixed)    v1, v2 or v2b in these formats
@@ -120,7 +120,9 @@ build_v2b() {
     $(chroot "$root" dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' "${upgraded[@]}" 2>/dev/null | awk '$1 == "ii" { print $2 }') >/dev/null
   rm -rf "$root"/var/lib/apt/lists/*_* "$root"/var/cache/apt/archives/*.deb "$root"/var/cache/apt/*.bin "$root/usr/sbin/policy-rc.d"
   settings 50 "$root"
-  umount "$root/proc" "$root"
+  umount "$root/proc"
+  fstrim "$root" # freed blocks keep package lists and caches that nobody reads: 96 MB of 154 that changed
+  umount "$root"
 }
 
 # stream BYTES NUMBER: bytes without structure, the same in every run.
