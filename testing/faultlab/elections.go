@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -24,7 +25,7 @@ type electionLab struct {
 	*lab
 	c       *clusterlab.Cluster
 	regions []string
-	acked   []string // names of galleries whose creation was acknowledged
+	acked   []string // names of images whose creation was acknowledged
 	serial  int
 }
 
@@ -40,6 +41,9 @@ func (l *lab) elections(kinds []string) (err error) {
 			err = err2
 		}
 	}()
+	if _, err := e.c.Run(l.ctx, io.Discard, e.regions[0], "gallery", "create", written); err != nil {
+		return err
+	}
 	for _, k := range kinds {
 		var took []time.Duration
 		for i := range l.count {
@@ -146,7 +150,10 @@ func (e *electionLab) once(planned bool) (time.Duration, error) {
 	return took, e.c.WaitReady(e.ctx, lost)
 }
 
-// writer creates galleries through one region's node.
+// written is the gallery that all writes are to: a subscription may have a thousand images, and a hundred galleries.
+const written = "faults"
+
+// writer creates images through one region's node.
 type writer struct {
 	e      *electionLab
 	at     string
@@ -162,15 +169,15 @@ func (w *writer) warm() error {
 	return err
 }
 
-// write creates one gallery and says whether that was acknowledged.
+// write creates one image and says whether that was acknowledged.
 func (w *writer) write(ctx context.Context) (bool, error) {
 	w.e.serial++
-	name := fmt.Sprintf("g%d", w.e.serial)
-	body, err := json.Marshal(v1.Gallery{Name: name})
+	name := fmt.Sprintf("i%d", w.e.serial)
+	body, err := json.Marshal(v1.Image{Gallery: written, Name: name, OSType: "Linux", OSState: "Generalized", HyperVGeneration: "V2", Architecture: "x64", Publisher: "faults", Offer: name, SKU: "default"})
 	if err != nil {
 		return false, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, w.e.c.Address(w.at)+"/v1/galleries/"+name, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, w.e.c.Address(w.at)+"/v1/galleries/"+written+"/images/"+name, bytes.NewReader(body))
 	if err != nil {
 		return false, err
 	}
@@ -191,8 +198,17 @@ func (w *writer) write(ctx context.Context) (bool, error) {
 	if resp.StatusCode == http.StatusServiceUnavailable {
 		return false, nil
 	}
-	return false, fmt.Errorf("write was refused: %s %s", resp.Status, b)
+	return false, &refusal{resp.Status, b}
 }
+
+// refusal is an answer that no election explains.
+type refusal struct {
+	status string
+	body   []byte
+}
+
+// Error implements error.
+func (r *refusal) Error() string { return fmt.Sprintf("write was refused: %s %s", r.status, r.body) }
 
 // until writes until writes succeed for good: without warning the first acknowledgement that began
 // after the loss counts. In a planned stop what counts is the longest time that a write took.
@@ -207,7 +223,8 @@ func (w *writer) until(began time.Time, planned bool) (time.Duration, error) {
 		if os.Getenv("FAULT_TRACE") != "" {
 			fmt.Printf("      write at %s took %s: %v %v\n", at.Sub(began).Round(time.Millisecond), time.Since(at).Round(time.Millisecond), ok, err)
 		}
-		if err != nil && w.e.ctx.Err() != nil {
+		var refused *refusal
+		if err != nil && (w.e.ctx.Err() != nil || errors.As(err, &refused)) {
 			return 0, err
 		}
 		if !ok {
@@ -225,11 +242,11 @@ func (w *writer) until(began time.Time, planned bool) (time.Duration, error) {
 	return 0, fmt.Errorf("no write succeeded for 30 s")
 }
 
-// nothingLost looks every acknowledged gallery up in every region.
+// nothingLost looks every acknowledged image up in every region.
 func (e *electionLab) nothingLost() error {
 	for _, r := range e.regions {
-		var all []v1.Gallery
-		out, err := e.c.Run(e.ctx, io.Discard, r, "gallery", "list", "-o", "json")
+		var all []v1.Image
+		out, err := e.c.Run(e.ctx, io.Discard, r, "image", "list", written, "-o", "json")
 		if err != nil {
 			return err
 		}
