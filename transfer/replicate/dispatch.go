@@ -75,7 +75,7 @@ func (d *dispatcher) run(ctx context.Context, found <-chan []*piece) error {
 		case h := <-d.heard:
 			d.hear(h)
 		case <-d.r.wants.completed:
-			d.finish(d.r.wants.take()...)
+			d.came()
 		case <-tick.C:
 			d.look()
 		case <-ctx.Done():

@@ -128,21 +128,35 @@ func (d *dispatcher) land(l landing) error {
 	if l.err != nil && !errors.Is(l.err, errSlow) && !errors.Is(l.err, errGone) {
 		return l.err
 	}
-	d.finish(d.r.wants.take()...)
+	d.came()
 	d.judge(l)
 	for _, p := range l.pieces {
-		if p.flights--; p.done {
+		if p.done {
+			p.flights--
 			continue
 		}
-		if l.failed == nil && l.err == nil {
+		last := p.flights == 1
+		lacks, held := d.r.wants.leave(p, last)
+		if lacks && l.failed == nil && l.err == nil {
 			p.not[s] = lack{d.r.places.now(), p.not[s].times + 1}
 		}
-		if p.flights == 0 {
-			d.r.wants.unload(p)
+		if !held {
+			p.flights--
+		}
+		if last {
 			p.want, p.known = nil, nil
 		}
 	}
 	return nil
+}
+
+// came takes in what flights have brought.
+func (d *dispatcher) came() {
+	done, freed := d.r.wants.take()
+	for _, p := range freed {
+		p.flights--
+	}
+	d.finish(done...)
 }
 
 // judge says what a flight tells of its source.

@@ -31,7 +31,7 @@ type piece struct {
 
 	done    bool
 	tried   bool            // a flight was for it: some of its chunks may be there
-	flights int             // of which it is a part
+	flights int             // of which it is a part; one more where it is held
 	not     map[*place]lack // sources that lack a part of it
 	lone    time.Time       // since when nobody can serve it; zero: somebody can
 
@@ -39,6 +39,8 @@ type piece struct {
 	want    []chunk.Ref
 	known   vouched
 	missing int
+	claimed int     // of missing: another frame brought them, which is being kept
+	held    bool    // no flight is for it, but some of it is claimed
 	by      *flight // that brought the last chunk
 }
 

@@ -10,8 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"loggia/internal/digest"
 	"loggia/transfer/buffer"
 	"loggia/transfer/chunk"
+	"loggia/transfer/pack"
 )
 
 // announcer is a source that says it makes the same copy.
@@ -258,5 +260,72 @@ func TestSourcesComeAndGo(t *testing.T) {
 		if a, b := from(p, "first").Bytes, from(p, "second").Bytes; a == 0 || b == 0 {
 			t.Errorf("%d bytes from the first, %d from the second", a, b)
 		}
+	})
+}
+
+// sluggish is a target that takes its time over some frames.
+type sluggish struct {
+	Target
+	over func(refs []chunk.Ref) bool
+}
+
+func (s *sluggish) Add(ctx context.Context, kind pack.Kind, stored []byte, id digest.Digest, plain uint32, refs []chunk.Ref) error {
+	if s.over(refs) {
+		time.Sleep(time.Minute)
+	}
+	return s.Target.Add(ctx, kind, stored, id, plain, refs)
+}
+
+// A source that packs together what two requests ask for, as one does whose packs were compacted, does not lack what the other request
+// has brought and is still being kept.
+func TestWhatAnotherRequestBringsIsNotLacking(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 32<<20)
+		w.to.Scratch = buffer.New(64 << 20)
+		inner := newHolder("mixing", w.from, w.to)
+		var mu sync.Mutex
+		asked := map[int][]chunk.ID{} // by requests under way
+		first := map[chunk.ID]bool{}  // what one brings of another's
+		n := 0
+		mixing := &source{Source: inner, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+			mu.Lock()
+			n++
+			me := n
+			asked[me] = want
+			var other []chunk.ID
+			for k, ids := range asked {
+				if last := ids[len(ids)-1]; k != me && !first[last] {
+					other = []chunk.ID{last}
+					first[last] = true
+					break
+				}
+			}
+			mu.Unlock()
+			defer func() {
+				mu.Lock()
+				defer mu.Unlock()
+				delete(asked, me)
+			}()
+			if missing, err := inner.Fetch(ctx, other, fn); err != nil {
+				return missing, err
+			}
+			return inner.Fetch(ctx, want, fn)
+		}}
+		v := w.to.View()
+		out := w.to.Writer(v)
+		m := &meterOf{t: t}
+		o := optionsFor(t, w.to, w.v2, m, mixing)
+		o.Streams = 4
+		if err := Run(t.Context(), &sluggish{NewTarget(v, out), func(refs []chunk.Ref) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return slices.ContainsFunc(refs, func(r chunk.Ref) bool { return first[r.ID] })
+		}}, o); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.Finish(t.Context(), w.v2.Root, w.v2.Table, w.v2.Size); err != nil {
+			t.Fatal(err)
+		}
+		check(t, w, out)
 	})
 }

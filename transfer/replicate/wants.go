@@ -8,11 +8,12 @@ import (
 
 // wants is what the flights of a run together wait for. It is safe for use by many goroutines.
 type wants struct {
-	completed chan struct{} // has one element where done is not empty
+	completed chan struct{} // has one element where done or freed is not empty
 
-	mu   sync.Mutex
-	left map[chunk.ID]*piece // chunks of flying pieces that have not come
-	done []*piece            // pieces that are all there and that nobody was told of
+	mu    sync.Mutex
+	left  map[chunk.ID]*piece // chunks of flying pieces that have not come
+	done  []*piece            // pieces that are all there and that nobody was told of
+	freed []*piece            // pieces that leave held, and of which nothing is claimed any more
 }
 
 func newWants() *wants { return &wants{completed: make(chan struct{}, 1), left: map[chunk.ID]*piece{}} }
@@ -27,15 +28,23 @@ func (w *wants) load(p *piece, ids []chunk.ID) {
 	}
 }
 
-// unload forgets what has not come of a piece that no flight is for.
-func (w *wants) unload(p *piece) {
+// leave ends a flight for a piece; last says that no other is for it, so that what has not come is forgotten. It returns whether a chunk
+// lacks that nobody has claimed. Frames hold chunks of several pieces: what another flight has claimed may not be kept yet. Then the
+// piece is held, until freed.
+func (w *wants) leave(p *piece, last bool) (lacks, held bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, ref := range p.want {
-		if w.left[ref.ID] == p {
+		if w.left[ref.ID] != p {
+			continue
+		}
+		lacks = true
+		if last {
 			delete(w.left, ref.ID)
 		}
 	}
+	p.held = last && p.claimed > 0
+	return lacks, p.held
 }
 
 // still returns what is wanted of a piece.
@@ -70,6 +79,7 @@ func (w *wants) claim(refs []chunk.Ref) (pieces []*piece) {
 	for _, ref := range refs {
 		if p := w.left[ref.ID]; p != nil {
 			delete(w.left, ref.ID)
+			p.claimed++
 			pieces = append(pieces, p)
 		}
 	}
@@ -81,12 +91,17 @@ func (w *wants) kept(pieces []*piece, by *flight) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, p := range pieces {
+		p.claimed--
 		if p.missing--; p.missing == 0 {
 			p.by = by
 			w.done = append(w.done, p)
 		}
+		if p.held && p.claimed == 0 {
+			p.held = false
+			w.freed = append(w.freed, p)
+		}
 	}
-	if len(w.done) > 0 {
+	if len(w.done)+len(w.freed) > 0 {
 		select {
 		case w.completed <- struct{}{}:
 		default:
@@ -94,11 +109,11 @@ func (w *wants) kept(pieces []*piece, by *flight) {
 	}
 }
 
-// take returns the pieces that are all there since the last call.
-func (w *wants) take() []*piece {
+// take returns the pieces that are all there, and those that are not held any more, since the last call.
+func (w *wants) take() (done, freed []*piece) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	done := w.done
-	w.done = nil
-	return done
+	done, freed = w.done, w.freed
+	w.done, w.freed = nil, nil
+	return done, freed
 }
