@@ -1,6 +1,10 @@
 package collect_test
 
 import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"math/rand/v2"
 	"testing"
 
 	"loggia/transfer/collect"
@@ -48,14 +52,48 @@ func TestCompactedServes(t *testing.T) {
 		t.Errorf("progress %+v", last)
 	}
 
+	g.clean()
+}
+
+// clean holds that a check finds nothing.
+func (g *rig) clean() {
+	g.t.Helper()
 	var bad []scrub.Finding
-	g.must(scrub.Run(t.Context(), scrub.Options{Repository: g.Repo, State: g.state(), TempDir: t.TempDir(), Found: func(f scrub.Finding) error {
+	g.must(scrub.Run(context.Background(), scrub.Options{Repository: g.Repo, State: g.state(), TempDir: g.t.TempDir(), Found: func(f scrub.Finding) error {
 		bad = append(bad, f)
 		return nil
 	}}))
 	if len(bad) > 0 {
-		t.Errorf("a check finds %+v", bad)
+		g.t.Errorf("a check finds %+v", bad)
 	}
+}
+
+// noise does not compress, and has no holes: its packs are full.
+func (g *rig) noise(n int) servetest.Disk {
+	var seed [32]byte
+	binary.LittleEndian.PutUint64(seed[:], g.rnd.Uint64())
+	d := make(servetest.Disk, n)
+	rand.NewChaCha8(seed).Read(d)
+	return d
+}
+
+// TestCompactedLeavesNothing holds that a collection which keeps some packs of a segment and compacts others leaves no segment behind that
+// nothing names.
+func TestCompactedLeavesNothing(t *testing.T) {
+	g := newRig(t, servetest.Memory())
+	d := g.noise(48 << 20)
+	g.publish(version(1), d)
+	d = bytes.Clone(d)
+	for at := 0; at+8<<20 <= len(d)/2; at += 8 << 20 {
+		copy(d[at:], g.noise(6<<20))
+	}
+	g.publish(version(2), d, version(1))
+	g.remove(version(1))
+	if r := g.mustCollect(); r.Compacted == 0 || r.CompactedChunks == 0 {
+		t.Fatalf("nothing was compacted: %+v", r)
+	}
+	g.clean()
+	g.check()
 }
 
 // TestCompactedPublishes holds that a publish whose base was compacted takes what it shares from it, and that its own table is whole.

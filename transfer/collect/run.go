@@ -201,6 +201,11 @@ func (r *Run) Condemn(ctx context.Context) (Condemned, error) {
 			ref := r.last.Segments[i]
 			keys = append(keys, r.relative(repository.Object{Kind: 'i', Epoch: ref.Epoch, ID: ref.ID}))
 		}
+		for _, ref := range own { // the new ones list what these do
+			if !slices.ContainsFunc(out.Add, func(a repository.SegmentRef) bool { return a.ID == ref.ID }) {
+				keys = append(keys, r.relative(repository.Object{Kind: 'i', Epoch: ref.Epoch, ID: ref.ID}))
+			}
+		}
 	}
 	if out.List, err = r.Writer.PutCondemned(ctx, NewList(keys).Encode()); err != nil {
 		return out, fmt.Errorf("write list of condemned keys: %w", err)
