@@ -120,7 +120,7 @@ func (c *compactor) frame(f *pack.Frame, mine []bool, stored []byte) error {
 		}
 	}
 	if float64(live) >= verbatim*float64(f.Plain) {
-		return c.Writer.Add(c.ctx, c.kind, stored, f.ID, f.Plain, f.Chunks)
+		return c.Writer.Add(c.ctx, c.kind, 0, stored, f.ID, f.Plain, f.Chunks)
 	}
 	return c.take(f, mine, stored)
 }
@@ -161,7 +161,7 @@ func (c *compactor) seal() error {
 	if err != nil {
 		return err
 	}
-	err = c.Writer.Add(c.ctx, c.kind, stored, frame.ID(stored), h.Plain, c.refs)
+	err = c.Writer.Add(c.ctx, c.kind, 0, stored, frame.ID(stored), h.Plain, c.refs)
 	c.plain, c.refs = c.plain[:0], c.refs[:0]
 	return err
 }

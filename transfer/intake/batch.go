@@ -33,7 +33,7 @@ func (s *Session) Batch(ctx context.Context, r io.Reader) error {
 		return err
 	}
 	defer leave()
-	b := &intakeBatch{s: s}
+	b := &intakeBatch{s: s, lane: s.batches.Add(1)}
 	defer b.release()
 	if err := b.lend(ctx, smallRecord, smallPlain); err != nil {
 		return err
@@ -64,6 +64,7 @@ func (s *Session) Batch(ctx context.Context, r io.Reader) error {
 // intakeBatch is one call of Batch. It holds one buffer of the scratch pool at a time.
 type intakeBatch struct {
 	s      *Session
+	lane   uint64 // what came together lies together
 	r      *wire.Reader
 	buf    *buffer.Buffer
 	record []byte
@@ -118,7 +119,7 @@ func (b *intakeBatch) frame(ctx context.Context, rec wire.Record) error {
 	if err := b.s.allow(int64(plain)); err != nil {
 		return err
 	}
-	if err := b.s.repo.add(ctx, rec.Data, frame.ID(rec.Data), plain, rec.Refs); err != nil {
+	if err := b.s.repo.add(ctx, b.lane, rec.Data, frame.ID(rec.Data), plain, rec.Refs); err != nil {
 		return fmt.Errorf("keep frame: %w", err)
 	}
 	return b.s.kept(ctx, rec.Refs, int64(len(rec.Data)))

@@ -38,9 +38,9 @@ func newKeeper(ctx context.Context, c Config) (*keeper, error) {
 	return &keeper{repo: c.Repository, view: c.View, w: w, fresh: make(map[chunk.ID]*manifest.Frame)}, nil
 }
 
-// add keeps a frame that was checked.
-func (k *keeper) add(ctx context.Context, stored []byte, id digest.Digest, plain uint32, refs []chunk.Ref) error {
-	if err := k.w.Add(ctx, pack.Data, stored, id, plain, refs); err != nil {
+// add keeps a frame that was checked; lane is its batch's.
+func (k *keeper) add(ctx context.Context, lane uint64, stored []byte, id digest.Digest, plain uint32, refs []chunk.Ref) error {
+	if err := k.w.Add(ctx, pack.Data, lane, stored, id, plain, refs); err != nil {
 		return err
 	}
 	f := &manifest.Frame{ID: id, Stored: uint32(len(stored)), Chunks: append([]chunk.Ref(nil), refs...)}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/semaphore"
 
@@ -83,6 +84,7 @@ type Session struct {
 	life context.Context // ends with Close
 	end  context.CancelFunc
 
+	batches       atomic.Uint64       // begun
 	turn          *semaphore.Weighted // 1 of maxParallel is a batch; all of them commit or close
 	checkpointing *semaphore.Weighted // 1
 

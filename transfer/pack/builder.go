@@ -14,14 +14,14 @@ type Builder struct {
 	target int
 	chunks int
 	dir    Directory
-	seen   map[digest.Digest]struct{}
+	seen   map[digest.Digest]uint64 // lanes of frames
 }
 
 // New starts a pack in buf, whose capacity bounds the whole object; the bytes in it are
 // overwritten. The pack counts as full once its frames reach target bytes: the frames before the
 // last one are below it, and the last one may be refused by Fits.
 func New(buf []byte, kind Kind, target int) *Builder {
-	return &Builder{buf: buf[:0], target: target, dir: Directory{Kind: kind}, seen: make(map[digest.Digest]struct{})}
+	return &Builder{buf: buf[:0], target: target, dir: Directory{Kind: kind}, seen: make(map[digest.Digest]uint64)}
 }
 
 // Fits says whether a frame of so many stored bytes and chunks can be added. The first frame may
@@ -37,8 +37,9 @@ func (b *Builder) Fits(stored, chunks int) bool {
 
 // Add copies a frame into the pack and remembers what it holds. stored is the whole frame, id its
 // SHA-256, plain its unpacked length, chunks what it unpacks to. A frame that the pack holds
-// already is not added again. ErrLimit means that Fits would have said no; then nothing changed.
-func (b *Builder) Add(stored []byte, id digest.Digest, plain uint32, chunks []chunk.Ref) error {
+// already is not added again. Frames that are likely to be read together have the same lane: see Arrange.
+// ErrLimit means that Fits would have said no; then nothing changed.
+func (b *Builder) Add(lane uint64, stored []byte, id digest.Digest, plain uint32, chunks []chunk.Ref) error {
 	if _, twice := b.seen[id]; twice {
 		return nil
 	}
@@ -49,7 +50,7 @@ func (b *Builder) Add(stored []byte, id digest.Digest, plain uint32, chunks []ch
 	if err := f.check(); err != nil {
 		return err
 	}
-	b.seen[id] = struct{}{}
+	b.seen[id] = lane
 	b.buf = append(b.buf, stored...)
 	b.chunks += len(chunks)
 	b.dir.Frames = append(b.dir.Frames, f)

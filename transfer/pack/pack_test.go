@@ -43,7 +43,7 @@ func TestGolden(t *testing.T) {
 	frame := unhex(t, goldenFrame)
 	refs := []chunk.Ref{{ID: chunk.Hash([]byte("log")), Length: 3}, {ID: chunk.Hash([]byte("gia")), Length: 3}}
 	for range 2 { // the second time changes nothing
-		if err := b.Add(frame, digest.Of(frame), 6, refs); err != nil {
+		if err := b.Add(0, frame, digest.Of(frame), 6, refs); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -75,7 +75,7 @@ func sample(t testing.TB, frames int) (digest.Digest, []byte, *Directory) {
 			plain += ref.Length
 			refs = append(refs, ref)
 		}
-		if err := b.Add(stored, digest.Of(stored), plain, refs); err != nil {
+		if err := b.Add(0, stored, digest.Of(stored), plain, refs); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -237,18 +237,18 @@ func TestBuilderLimits(t *testing.T) {
 	if !b.Fits(2000, 1) {
 		t.Error("a first frame above the target does not fit")
 	}
-	if err := b.Add(stored, digest.Of(stored), 6, refs); !errors.Is(err, ErrCorrupt) || b.Len() != 0 {
+	if err := b.Add(0, stored, digest.Of(stored), 6, refs); !errors.Is(err, ErrCorrupt) || b.Len() != 0 {
 		t.Errorf("lying plain length: error %v, %d bytes", err, b.Len())
 	}
 	if _, _, _, err := b.Finish(); !errors.Is(err, ErrCorrupt) {
 		t.Errorf("Finish of nothing: error %v", err)
 	}
-	if err := b.Add(stored, digest.Of(stored), 5, refs); err != nil || b.Len() != 1000 {
+	if err := b.Add(0, stored, digest.Of(stored), 5, refs); err != nil || b.Len() != 1000 {
 		t.Fatalf("Add: %v, %d bytes", err, b.Len())
 	}
 	second := slices.Clone(stored)
 	second[0] = 2
-	if err := b.Add(second, digest.Of(second), 5, refs); !errors.Is(err, ErrLimit) || b.Len() != 1000 {
+	if err := b.Add(0, second, digest.Of(second), 5, refs); !errors.Is(err, ErrLimit) || b.Len() != 1000 {
 		t.Errorf("above the target: error %v, %d bytes", err, b.Len())
 	}
 }
@@ -261,7 +261,7 @@ func TestBuilderFillsItsBuffer(t *testing.T) {
 		for i := 0; b.Fits(50, 2); i++ {
 			stored := bytes.Repeat([]byte{byte(i)}, 50)
 			ref := chunk.Ref{ID: digest.Of(stored), Length: 1}
-			if err := b.Add(stored, digest.Of(stored), 2, []chunk.Ref{ref, ref}); err != nil {
+			if err := b.Add(0, stored, digest.Of(stored), 2, []chunk.Ref{ref, ref}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -329,7 +329,7 @@ func BenchmarkBuild(b *testing.B) {
 	for b.Loop() {
 		p := New(buf, Data, 8<<20)
 		for i := byte(0); p.Fits(len(stored), len(refs)); i++ {
-			if err := p.Add(stored, digest.Digest{1, i}, 20*24<<10, refs); err != nil {
+			if err := p.Add(0, stored, digest.Digest{1, i}, 20*24<<10, refs); err != nil {
 				b.Fatal(err)
 			}
 		}

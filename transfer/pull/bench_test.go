@@ -17,6 +17,7 @@ func BenchmarkPull(b *testing.B) {
 	v1 := g.Publish(d1, chunk.DefaultParams())
 	v2 := g.Publish(d2, chunk.DefaultParams(), v1.Root)
 	run := func(b *testing.B, d intake.Result, seed SeedSource) {
+		before := g.Repo.Requests()
 		for b.Loop() {
 			p, err := Run(b.Context(), newNode(g, d), Options{Root: d.Root, Out: filepath.Join(b.TempDir(), "out"), Seed: seed, TempDir: b.TempDir()})
 			if err != nil {
@@ -25,6 +26,7 @@ func BenchmarkPull(b *testing.B) {
 			b.SetBytes(d.Data)
 			b.ReportMetric(float64(p.Wire)/1e6, "wire-MB")
 		}
+		b.ReportMetric(float64(g.Repo.Requests()-before)/float64(b.N), "requests")
 	}
 	b.Run("v1", func(b *testing.B) { run(b, v1, nil) })
 	b.Run("v2-seeded", func(b *testing.B) { run(b, v2, d1) })

@@ -27,8 +27,9 @@ type delivery struct {
 type taker interface {
 	// wants says whether one of the chunks is.
 	wants(refs []chunk.Ref) bool
-	// keep calls add for a frame that holds the chunks and is verified, unless all of them came meanwhile.
-	keep(refs []chunk.Ref, stored int, add func() error) error
+	// keep calls add for a frame that holds the chunks and is verified, unless all of them came meanwhile. Frames that lie together
+	// on the disk have the same lane.
+	keep(refs []chunk.Ref, stored int, add func(lane uint64) error) error
 }
 
 // ask sends one request and takes its answer in, of at most limit stored bytes. failed is the

@@ -191,13 +191,13 @@ type carried struct {
 func (c *carried) wants(refs []chunk.Ref) bool { return c.r.wants.any(refs) }
 
 // keep implements taker.
-func (c *carried) keep(refs []chunk.Ref, stored int, add func() error) error {
+func (c *carried) keep(refs []chunk.Ref, stored int, add func(lane uint64) error) error {
 	pieces := c.r.wants.claim(refs)
 	if len(pieces) == 0 { // another flight was faster
 		c.r.wasted(c.f.from, int64(stored))
 		return nil
 	}
-	if err := add(); err != nil {
+	if err := add(pieces[0].lane()); err != nil {
 		return err
 	}
 	c.f.bytes.Add(int64(stored))

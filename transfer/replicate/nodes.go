@@ -153,8 +153,8 @@ func (a arriving) wants(refs []chunk.Ref) bool {
 }
 
 // keep implements taker.
-func (a arriving) keep(refs []chunk.Ref, stored int, add func() error) error {
-	if err := add(); err != nil {
+func (a arriving) keep(refs []chunk.Ref, stored int, add func(lane uint64) error) error {
+	if err := add(0); err != nil {
 		return err
 	}
 	for _, ref := range refs {

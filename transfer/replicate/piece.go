@@ -21,6 +21,9 @@ type Piece struct {
 	Group uint8 // below maxGroups
 }
 
+// lane makes pieces lie in the order of the disk.
+func (p Piece) lane() uint64 { return uint64(p.Span)*maxGroups + uint64(p.Group) }
+
 // groups deals the frames of a table leaf out to pieces: a frame belongs to the group in which it
 // begins, when all frames of the leaf lie one behind the other.
 func groups(t *manifest.TableLeaf) [][]manifest.Frame {

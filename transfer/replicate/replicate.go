@@ -20,7 +20,7 @@ type Target interface {
 	// Node returns a manifest or table node that is there.
 	Node(ctx context.Context, id chunk.ID) ([]byte, error)
 	// Add keeps a frame whose chunks are verified. It may wait for the store.
-	Add(ctx context.Context, kind pack.Kind, stored []byte, id chunk.ID, plain uint32, refs []chunk.Ref) error
+	Add(ctx context.Context, kind pack.Kind, lane uint64, stored []byte, id chunk.ID, plain uint32, refs []chunk.Ref) error
 }
 
 // Identity is a root and the table committed with it. The zero value names nothing.

@@ -269,11 +269,11 @@ type sluggish struct {
 	over func(refs []chunk.Ref) bool
 }
 
-func (s *sluggish) Add(ctx context.Context, kind pack.Kind, stored []byte, id digest.Digest, plain uint32, refs []chunk.Ref) error {
+func (s *sluggish) Add(ctx context.Context, kind pack.Kind, lane uint64, stored []byte, id digest.Digest, plain uint32, refs []chunk.Ref) error {
 	if s.over(refs) {
 		time.Sleep(time.Minute)
 	}
-	return s.Target.Add(ctx, kind, stored, id, plain, refs)
+	return s.Target.Add(ctx, kind, lane, stored, id, plain, refs)
 }
 
 // A source that packs together what two requests ask for, as one does whose packs were compacted, does not lack what the other request

@@ -33,8 +33,8 @@ func (r *run) accept(ctx context.Context, s *place, stored []byte, refs []chunk.
 			return err
 		}
 	}
-	return d.takes.keep(refs, len(stored), func() error {
-		if err := r.target.Add(ctx, d.kind, stored, id, head.Plain, refs); err != nil {
+	return d.takes.keep(refs, len(stored), func(lane uint64) error {
+		if err := r.target.Add(ctx, d.kind, lane, stored, id, head.Plain, refs); err != nil {
 			return fmt.Errorf("keep a frame: %w", err)
 		}
 		return nil

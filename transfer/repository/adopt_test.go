@@ -48,7 +48,7 @@ func TestSuccessorAdopts(t *testing.T) {
 			if i%10 == 0 {
 				kind = pack.Nodes
 			}
-			if err = w.Add(t.Context(), kind, m.stored, m.id, uint32(len(m.plain)), m.refs); err != nil {
+			if err = w.Add(t.Context(), kind, 0, m.stored, m.id, uint32(len(m.plain)), m.refs); err != nil {
 				break
 			}
 		}

@@ -28,7 +28,7 @@ func TestHeldFramesAreReadWhereverTheyAre(t *testing.T) {
 				t.Fatal(err)
 			}
 			id := chunk.Hash(plain)
-			if err := w.Add(ctx, pack.Data, b, frame.ID(b), h.Plain, []chunk.Ref{{ID: id, Length: uint32(len(plain))}}); err != nil {
+			if err := w.Add(ctx, pack.Data, 0, b, frame.ID(b), h.Plain, []chunk.Ref{{ID: id, Length: uint32(len(plain))}}); err != nil {
 				t.Fatal(err)
 			}
 			ids = append(ids, id)

@@ -71,7 +71,7 @@ func (n *nodeFramer) seal(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("frame nodes: %w", err)
 	}
-	if err := n.w.Add(ctx, pack.Nodes, stored, frame.ID(stored), h.Plain, n.refs); err != nil {
+	if err := n.w.Add(ctx, pack.Nodes, 0, stored, frame.ID(stored), h.Plain, n.refs); err != nil {
 		return err
 	}
 	n.mu.Lock()

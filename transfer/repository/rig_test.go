@@ -139,7 +139,7 @@ func (g *rig) frames(t testing.TB, n, chunks, most int) []made {
 
 func (m made) add(t testing.TB, w *Writer, kind pack.Kind) {
 	t.Helper()
-	if err := w.Add(t.Context(), kind, m.stored, m.id, uint32(len(m.plain)), m.refs); err != nil {
+	if err := w.Add(t.Context(), kind, 0, m.stored, m.id, uint32(len(m.plain)), m.refs); err != nil {
 		t.Fatal(err)
 	}
 }

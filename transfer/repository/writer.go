@@ -79,8 +79,8 @@ type Writer struct {
 	stats struct{ frames, plain, stored, packs, objects, bytes atomic.Int64 }
 }
 
-// openPack is a pack that is not durable yet. Its fields are guarded by the Writer's mu, the bytes
-// of its buffer are not changed once it is sealed.
+// openPack is a pack that is not durable yet. Its fields and the bytes of its buffer are guarded by the Writer's mu; nothing of
+// them is changed once it is on its way.
 type openPack struct {
 	kind    pack.Kind
 	buf     *buffer.Buffer
@@ -138,12 +138,12 @@ func (r *Repository) NewWriter(ctx context.Context, o WriterOptions) (*Writer, e
 func (w *Writer) Epoch() uint64 { return w.opts.Epoch }
 
 // Add takes a frame whose chunks were verified: stored is the whole frame, id its SHA-256, plain its
-// unpacked length. It waits for memory and for uploads, and keeps no reference to stored. When it
+// unpacked length. Frames that are likely to be read together have the same lane: they come to lie side by side. It waits for memory and for uploads, and keeps no reference to stored. When it
 // returns the chunks can be looked up and read; they are durable after Flush. A frame that is too
 // large for a pack is pack.ErrLimit and one that contradicts itself pack.ErrCorrupt: then the Writer goes on.
-func (w *Writer) Add(ctx context.Context, kind pack.Kind, stored []byte, id digest.Digest, plain uint32, refs []chunk.Ref) error {
+func (w *Writer) Add(ctx context.Context, kind pack.Kind, lane uint64, stored []byte, id digest.Digest, plain uint32, refs []chunk.Ref) error {
 	for {
-		ok, err := w.tryAdd(kind, stored, id, plain, refs)
+		ok, err := w.tryAdd(kind, lane, stored, id, plain, refs)
 		if ok || err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func (w *Writer) Add(ctx context.Context, kind pack.Kind, stored []byte, id dige
 }
 
 // tryAdd adds to the pack that is being filled. Where that is full, it goes on its way.
-func (w *Writer) tryAdd(kind pack.Kind, stored []byte, id digest.Digest, plain uint32, refs []chunk.Ref) (bool, error) {
+func (w *Writer) tryAdd(kind pack.Kind, lane uint64, stored []byte, id digest.Digest, plain uint32, refs []chunk.Ref) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.failed(); err != nil {
@@ -172,7 +172,7 @@ func (w *Writer) tryAdd(kind pack.Kind, stored []byte, id digest.Digest, plain u
 		return false, nil
 	}
 	at := p.builder.Len()
-	if err := p.builder.Add(stored, id, plain, refs); err != nil {
+	if err := p.builder.Add(lane, stored, id, plain, refs); err != nil {
 		return false, err
 	}
 	if p.builder.Len() == at {
@@ -248,6 +248,11 @@ func (w *Writer) failed() error {
 // send takes a pack with frames out of filling and uploads it. w.mu is held.
 func (w *Writer) send(p *openPack) {
 	delete(w.filling, p.kind)
+	if moved := p.builder.Arrange(); moved != nil {
+		for i := range p.frames {
+			p.frames[i].Offset = moved[p.frames[i].ID]
+		}
+	}
 	w.work.Go(func() { w.upload(p) })
 }
 

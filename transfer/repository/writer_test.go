@@ -26,8 +26,8 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	var wg sync.WaitGroup
 	for part := range slices.Chunk(frames, 50) {
 		wg.Go(func() {
-			for _, m := range part {
-				if err := w.Add(t.Context(), pack.Data, m.stored, m.id, uint32(len(m.plain)), m.refs); err != nil {
+			for i, m := range part { // lanes are dealt out so that packs are arranged while they are read
+				if err := w.Add(t.Context(), pack.Data, uint64(i%3), m.stored, m.id, uint32(len(m.plain)), m.refs); err != nil {
 					t.Error(err)
 				}
 			}
@@ -307,7 +307,7 @@ func TestFailedUploadEndsTheWriter(t *testing.T) {
 		t.Fatalf("Flush: %v, want ErrFull", err)
 	}
 	m := g.frames(t, 1, 3, 1000)[0]
-	if err := w.Add(t.Context(), pack.Data, m.stored, m.id, uint32(len(m.plain)), m.refs); !errors.Is(err, blobstore.ErrFull) {
+	if err := w.Add(t.Context(), pack.Data, 0, m.stored, m.id, uint32(len(m.plain)), m.refs); !errors.Is(err, blobstore.ErrFull) {
 		t.Errorf("Add after the failure: %v, want ErrFull", err)
 	}
 	if _, err := w.Finish(t.Context(), m.id, m.id, 1); !errors.Is(err, blobstore.ErrFull) {
@@ -316,7 +316,7 @@ func TestFailedUploadEndsTheWriter(t *testing.T) {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Add(t.Context(), pack.Data, m.stored, m.id, uint32(len(m.plain)), m.refs); err == nil {
+	if err := w.Add(t.Context(), pack.Data, 0, m.stored, m.id, uint32(len(m.plain)), m.refs); err == nil {
 		t.Error("Add after Close succeeded")
 	}
 	if len(g.store.puts) != 0 {
