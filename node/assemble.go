@@ -56,8 +56,8 @@ type memory struct {
 
 // The shares in the budget, and the codecs' workers: more than cores do not help.
 const (
-	packShare    = 0.6
-	readShare    = 0.2
+	packShare    = 0.5
+	readShare    = 0.3
 	codecWorkers = 2
 
 	// importBuffers is the memory of imports, in bytes, taken while one runs. It is no part of the pools that uploads use: who publishes waits

@@ -119,7 +119,7 @@ type S3 struct {
 // Memory is the node's budget in bytes.
 type Memory struct {
 	Limit   Bytes `yaml:"limit"`   // GOMEMLIMIT, default 224 MiB
-	Buffers Bytes `yaml:"buffers"` // the pool that feeds all transfers, default 64 MiB
+	Buffers Bytes `yaml:"buffers"` // the pool that feeds all transfers, default 80 MiB
 }
 
 // Log is what the node says of itself.
@@ -134,7 +134,7 @@ func Defaults() Options {
 		Listen:  "127.0.0.1:7443",
 		Gossip:  Gossip{Listen: "127.0.0.1:7946"},
 		Cluster: Cluster{RTT: 100 * time.Millisecond},
-		Memory:  Memory{Limit: 224 << 20, Buffers: 64 << 20},
+		Memory:  Memory{Limit: 224 << 20, Buffers: 80 << 20},
 		Log:     Log{Level: "info", Format: "text"},
 
 		Collection: Collection{Period: 6 * time.Hour, Grace: 2 * time.Hour, Requests: 200, Bytes: 64 << 20},
