@@ -102,6 +102,7 @@ lint: $(STATICCHECK) ## gofmt, vet, staticcheck, and the rules of the house
 	$(GO) vet ./...
 	$(STATICCHECK) ./...
 	$(GO) test -count=1 ./testing/imports
+	GOOS=darwin GOARCH=arm64 $(GO) build -o /dev/null ./cmd/loggia
 
 tools: $(STATICCHECK) ## install staticcheck and the S3 servers of the tests, which lint and test do too
 	@$(GO) run ./scripts/s3install

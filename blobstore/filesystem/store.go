@@ -117,7 +117,7 @@ func (s *Store) Capacity(ctx context.Context) (blobstore.Capacity, error) {
 	if err := unix.Statfs(s.objects, &st); err != nil {
 		return blobstore.Capacity{}, fmt.Errorf("capacity: %w: %s: %v", blobstore.ErrUnavailable, s.objects, err)
 	}
-	c := blobstore.Capacity{Known: true, Total: int64(st.Blocks) * st.Frsize, Free: int64(st.Bavail) * st.Frsize}
+	c := blobstore.Capacity{Known: true, Total: int64(st.Blocks) * unit(&st), Free: int64(st.Bavail) * unit(&st)}
 	if st.Files > 0 && st.Ffree == 0 {
 		c.Free = 0 // no inode left: no file can be made
 	}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package filesystem
+
+import "golang.org/x/sys/unix"
+
+// unit is what st counts blocks in, in bytes.
+func unit(st *unix.Statfs_t) int64 { return int64(st.Bsize) }
