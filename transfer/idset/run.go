@@ -138,6 +138,16 @@ func (r *reader) next() error {
 	return nil
 }
 
+func (r *run) each(fn func(id chunk.ID) error) error {
+	rd, err := newReader(r)
+	for err == nil && rd.ok {
+		if err = fn(chunk.ID(rd.record[:digest.Size])); err == nil {
+			err = rd.next()
+		}
+	}
+	return err
+}
+
 // mergeRuns makes one run of several, oldest first: of equal ids the newest stays.
 func mergeRuns(dir string, runs []*run) (*run, error) {
 	readers := make([]*reader, len(runs))

@@ -95,6 +95,27 @@ func (s *Set) get(id chunk.ID) (uint64, bool, error) {
 	return 0, false, nil
 }
 
+// Each calls fn for every id, in no order; one that was added again after it was spilled may come twice. Nothing can be added
+// meanwhile, so fn must not wait for who adds. Its error ends the round.
+func (s *Set) Each(fn func(id chunk.ID) error) error {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.closed {
+		return ErrClosed
+	}
+	for _, r := range s.runs {
+		if err := r.each(fn); err != nil {
+			return err
+		}
+	}
+	for id := range s.memory {
+		if err := fn(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Len is the number of entries; an id added again after it was spilled may count more than once
 // until its runs are merged.
 func (s *Set) Len() int {

@@ -58,6 +58,14 @@ func TestAgreesWithAMap(t *testing.T) {
 				t.Fatalf("limit %d: Get(%d) = %d, %v, %v, want %d, %v", limit, n, v, ok, err, w, known)
 			}
 		}
+		all := map[chunk.ID]bool{}
+		if err := s.Each(func(id chunk.ID) error { all[id] = true; return nil }); err != nil || len(all) != len(want) {
+			t.Fatalf("limit %d: Each shows %d of %d ids, %v", limit, len(all), len(want), err)
+		}
+		enough := errors.New("enough")
+		if err := s.Each(func(chunk.ID) error { return enough }); !errors.Is(err, enough) {
+			t.Fatalf("limit %d: Each goes on after %v: %v", limit, enough, err)
+		}
 		if s.Len() < len(want) {
 			t.Errorf("limit %d: Len = %d of %d entries", limit, s.Len(), len(want))
 		}
@@ -69,6 +77,9 @@ func TestAgreesWithAMap(t *testing.T) {
 		}
 		if _, _, err := s.Get(idOf(1)); !errors.Is(err, ErrClosed) {
 			t.Errorf("Get after Close: %v, want ErrClosed", err)
+		}
+		if err := s.Each(nil); !errors.Is(err, ErrClosed) {
+			t.Errorf("Each after Close: %v, want ErrClosed", err)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"loggia/transfer/chunk"
+	"loggia/transfer/idset"
 	"loggia/transfer/manifest"
 	"loggia/transfer/pack"
 )
@@ -21,7 +22,7 @@ func (s *Session) Known(ctx context.Context, fn func(chunk.ID) error) error {
 	if err := s.checkpointIfDue(ctx, 1); err != nil {
 		return err
 	}
-	if err := s.knownBases(ctx, fn); err != nil {
+	if err := s.bases.Each(fn); err != nil {
 		return err
 	}
 	return s.repo.own(ctx, fn)
@@ -54,50 +55,41 @@ func (s *Session) finished() []finished {
 }
 
 // learnBases notes the chunks of the base versions that the live index has: what is not there now must
-// be sent, whoever named it.
+// be sent, whoever named it. What several of them share is read once.
 func (s *Session) learnBases(ctx context.Context) error {
-	return s.walkBases(ctx, func(id chunk.ID) error {
-		loc, ok, err := s.View.Lookup(id)
-		if err != nil || !ok || loc.Kind != pack.Data {
-			return err
-		}
-		return s.bases.Add(id, 0)
-	})
-}
-
-// knownBases calls fn with the chunks of the base versions that are there.
-func (s *Session) knownBases(ctx context.Context, fn func(chunk.ID) error) error {
-	return s.walkBases(ctx, func(id chunk.ID) error {
-		if _, ok, err := s.bases.Get(id); err != nil || !ok {
-			return err
-		}
-		return fn(id)
-	})
-}
-
-// walkBases calls fn with every chunk of the base versions.
-func (s *Session) walkBases(ctx context.Context, fn func(chunk.ID) error) error {
-	for _, id := range s.Bases {
-		root, err := manifest.Open(ctx, s.View, id)
-		if err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrBase, id.Short(), err)
-		}
-		err = manifest.Walk(ctx, s.View, root, func(_ int64, leaf *manifest.Leaf) error {
+	seen := idset.New(s.TempDir, nodesInMemory)
+	defer seen.Close()
+	visit := manifest.Visitor{
+		Enter: func(node chunk.ID) (bool, error) { return seen.AddNew(node, 0) },
+		Leaf: func(leaf *manifest.Leaf) error {
 			for _, e := range leaf.Entries {
-				if e.Hole() {
-					continue
-				}
-				if err := fn(e.ID); err != nil {
+				if err := s.learn(e); err != nil {
 					return err
 				}
 			}
 			return nil
-		})
-		if err != nil {
+		},
+	}
+	for _, id := range s.Bases {
+		if _, err := manifest.Reach(ctx, s.View, id, visit); err != nil {
 			return fmt.Errorf("%w: %s: %w", ErrBase, id.Short(), err)
 		}
 	}
 	return nil
+}
+
+// nodesInMemory is how many nodes of base versions are noted in memory, for disks of some 250 GiB.
+const nodesInMemory = 4 << 10
+
+func (s *Session) learn(e manifest.Entry) error {
+	if e.Hole() {
+		return nil
+	}
+	loc, ok, err := s.View.Lookup(e.ID)
+	if err != nil || !ok || loc.Kind != pack.Data {
+		return err
+	}
+	return s.bases.Add(e.ID, 0)
 }
 
 // baseFrame finds a chunk that a base version gives, in the live index. A chunk that the repository

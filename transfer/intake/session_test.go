@@ -34,6 +34,35 @@ func TestAllHole(t *testing.T) {
 	g.check(res, d)
 }
 
+// TestSharedBasesAreReadOnce holds that three bases which are nearly equal cost hardly more requests than one, and
+// that the client is told of their chunks without reading them again.
+func TestSharedBasesAreReadOnce(t *testing.T) {
+	r, g := seeded(t), newRegion(t)
+	d := randomDisk(r, 40<<20)
+	var bases []chunk.ID
+	for range 3 {
+		res, _ := g.publish(d, bases...)
+		bases = append(bases, res.Root)
+		d = bytes.Clone(d)
+		d[r.IntN(len(d))]++
+	}
+	cost := func(bases ...chunk.ID) (opening, telling int64) {
+		before := g.repo.Requests()
+		s := g.open(d, nil, bases...)
+		opening = g.repo.Requests() - before
+		seen := 0
+		if err := s.Known(t.Context(), func(chunk.ID) error { seen++; return nil }); err != nil || seen == 0 {
+			t.Fatal(seen, err)
+		}
+		return opening, g.repo.Requests() - before - opening
+	}
+	one, _ := cost(bases[:1]...)
+	three, telling := cost(bases...)
+	if three > one+8 || telling > 0 {
+		t.Errorf("opening with one base took %d requests, with three %d and %d to tell of them", one, three, telling)
+	}
+}
+
 func TestBaseVersionIsNotSentAgain(t *testing.T) {
 	r, g := seeded(t), newRegion(t)
 	v1 := randomDisk(r, 24<<20)
