@@ -17,6 +17,7 @@ type cursor struct {
 	sums  Sums
 	seen  func(id chunk.ID, node []byte) error // of every inner node read, where not nil
 
+	whole   bool // all leaves will be read: they may be prefetched
 	started bool
 	from    int64   // spans below it are passed over
 	path    []level // inner nodes from the top down
@@ -26,6 +27,7 @@ type level struct {
 	number   int   // 1 lies above leaves
 	base     int64 // first span
 	children []child
+	coming   ahead
 }
 
 // seek makes next return the first leaf whose span is at least span.
@@ -57,13 +59,15 @@ func (c *cursor) next(ctx context.Context) (SpanRef, error) {
 			c.path = c.path[:len(c.path)-1]
 			continue
 		}
-		ch := l.children[0]
-		l.children = l.children[1:]
+		left := l.children
+		ch := left[0]
+		l.children = left[1:]
 		ref := SpanRef{Span: l.base + int64(ch.slot)*width(l.number-1), ID: ch.id, Sums: ch.sums}
 		if ref.Span+width(l.number-1) <= c.from {
 			continue
 		}
 		if l.number == 1 {
+			l.coming.next(ctx, left)
 			return ref, nil
 		}
 		if err := c.descend(ctx, l.number-1, ref); err != nil {
@@ -84,7 +88,11 @@ func (c *cursor) descend(ctx context.Context, number int, ref SpanRef) error {
 			return err
 		}
 	}
-	c.path = append(c.path, level{number: number, base: ref.Span, children: children})
+	l := level{number: number, base: ref.Span, children: children}
+	if c.whole {
+		l.coming = aheadOf(c.get)
+	}
+	c.path = append(c.path, l)
 	return nil
 }
 

@@ -57,6 +57,36 @@ type Getter interface {
 	Node(ctx context.Context, id chunk.ID) ([]byte, error)
 }
 
+// Prefetcher is a Getter that can bring several nodes with few requests. Walks over whole trees ask it.
+type Prefetcher interface {
+	Getter
+	// Prefetch makes the first n of ids quick to get, in their order. It may do nothing: then, and where it fails, n is 0, and Node says why.
+	Prefetch(ctx context.Context, ids []chunk.ID) (n int)
+}
+
+// ahead prefetches the children of one node as a walk comes to them.
+type ahead struct {
+	get  Prefetcher // nil: nothing is prefetched
+	near int        // children that are at hand
+}
+
+func aheadOf(g Getter) ahead {
+	p, _ := g.(Prefetcher)
+	return ahead{get: p}
+}
+
+// next is told of the child to be read next and of those behind it.
+func (a *ahead) next(ctx context.Context, left []child) {
+	if a.near--; a.get == nil || a.near >= 0 || len(left) < 2 {
+		return
+	}
+	ids := make([]chunk.ID, len(left))
+	for i, c := range left {
+		ids[i] = c.id
+	}
+	a.near = max(0, a.get.Prefetch(ctx, ids)-1)
+}
+
 // PutFunc keeps one node under its digest. It may be called with the same node twice. It must not
 // keep a reference to node.
 type PutFunc func(ctx context.Context, id chunk.ID, node []byte) error

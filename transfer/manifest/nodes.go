@@ -18,7 +18,7 @@ func Nodes(ctx context.Context, g Getter, r Root, fn NodeFunc) error {
 		return err
 	}
 	it := Leaves(g, r)
-	it.at.seen = fn
+	it.at.seen, it.at.whole = fn, true
 	for {
 		ref, err := it.NextRef(ctx)
 		if errors.Is(err, io.EOF) {

@@ -100,14 +100,14 @@ func (w *reach) top(ctx context.Context, s Shape, ref SpanRef) error {
 	if ref.ID.IsZero() {
 		return nil
 	}
+	if in, err := w.Enter(ref.ID); err != nil || !in {
+		return err
+	}
 	return w.visit(ctx, s.Height(), ref)
 }
 
 // visit is as deep as the tree is high.
 func (w *reach) visit(ctx context.Context, number int, ref SpanRef) error {
-	if in, err := w.Enter(ref.ID); err != nil || !in {
-		return err
-	}
 	if number == 0 {
 		return w.leaf(ref)
 	}
@@ -115,7 +115,19 @@ func (w *reach) visit(ctx context.Context, number int, ref SpanRef) error {
 	if err != nil {
 		return w.fault(err)
 	}
+	entered := children[:0]
 	for _, c := range children {
+		in, err := w.Enter(c.id)
+		if err != nil {
+			return err
+		}
+		if in {
+			entered = append(entered, c)
+		}
+	}
+	coming := aheadOf(w.get)
+	for i, c := range entered {
+		coming.next(ctx, entered[i:])
 		below := SpanRef{Span: ref.Span + int64(c.slot)*width(number-1), ID: c.id, Sums: c.sums}
 		if err := w.visit(ctx, number-1, below); err != nil {
 			return err

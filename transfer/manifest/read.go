@@ -60,6 +60,7 @@ func readLeaf(ctx context.Context, g Getter, r Root, ref SpanRef) (*Leaf, []byte
 // Walk calls fn for every leaf in order of address. An error of fn ends it and is returned as it is.
 func Walk(ctx context.Context, g Getter, r Root, fn func(span int64, leaf *Leaf) error) error {
 	it := Leaves(g, r)
+	it.at.whole = true
 	for {
 		ref, leaf, err := it.Next(ctx)
 		if errors.Is(err, io.EOF) {

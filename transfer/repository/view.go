@@ -17,6 +17,7 @@ type View struct {
 	segments []*index.Segment // of refs, in their order
 	set      *index.Set
 	frames   *frameCache
+	nodes    *frameCache // that Prefetch brought, each by itself
 }
 
 // Open fetches what it lacks of the segments and opens them; the newest come first. Callers name
@@ -32,7 +33,7 @@ func (r *Repository) Open(ctx context.Context, live []SegmentRef) (*View, error)
 	for i, s := range segments {
 		indexes[i] = s
 	}
-	return &View{Repository: r, refs: slices.Clone(live), segments: segments, set: index.NewSet(indexes...), frames: newFrameCache(frameCacheSize)}, nil
+	return &View{Repository: r, refs: slices.Clone(live), segments: segments, set: index.NewSet(indexes...), frames: newFrameCache(frameCacheSize), nodes: newFrameCache(nodesAhead)}, nil
 }
 
 // Close closes the segments. No call may be running or follow, nor of a Location that came from v.
@@ -81,6 +82,9 @@ func (v *View) ReadChunk(ctx context.Context, id chunk.ID) ([]byte, error) {
 // Node is ReadChunk for nodes of trees: the frames read last stay in memory, since neighbours lie
 // together. It makes View a manifest.Getter. The bytes are not to be changed.
 func (v *View) Node(ctx context.Context, id chunk.ID) ([]byte, error) {
+	if b := v.nodes.get(id); b != nil {
+		return b, nil
+	}
 	loc, err := locate(v.set, id)
 	if err != nil {
 		return nil, err
