@@ -198,6 +198,7 @@ func (c *carried) keep(refs []chunk.Ref, stored int, add func(lane uint64) error
 		return nil
 	}
 	if err := add(pieces[0].lane()); err != nil {
+		c.r.wants.unkept(pieces)
 		return err
 	}
 	c.f.bytes.Add(int64(stored))

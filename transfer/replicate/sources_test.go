@@ -329,3 +329,44 @@ func TestWhatAnotherRequestBringsIsNotLacking(t *testing.T) {
 		check(t, w, out)
 	})
 }
+
+// waiting is a target that is short of memory for a while: what it is given meanwhile waits as long as whoever gives it does.
+type waiting struct {
+	Target
+	until time.Time
+}
+
+func (w *waiting) Add(ctx context.Context, kind pack.Kind, lane uint64, stored []byte, id digest.Digest, plain uint32, refs []chunk.Ref) error {
+	if kind == pack.Data && !pause(ctx, nil, time.Until(w.until)) && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return w.Target.Add(ctx, kind, lane, stored, id, plain, refs)
+}
+
+// What was being kept when its source went away is asked of another one.
+func TestASourceGoesWhileItsFramesAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 12<<20)
+		w.to.Scratch = buffer.New(64 << 20)
+		began := time.Now()
+		first, second := newHolder("first", w.from, w.to), newHolder("second", w.from, w.to)
+		v := w.to.View()
+		out := w.to.Writer(v)
+		o := optionsFor(t, w.to, w.v2, &meterOf{t: t}, first)
+		o.Refresh = func() []Source {
+			if time.Since(began) < 5*time.Second {
+				return []Source{first}
+			}
+			return []Source{second}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		if err := Run(ctx, &waiting{NewTarget(v, out), began.Add(20 * time.Second)}, o); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := out.Finish(t.Context(), w.v2.Root, w.v2.Table, w.v2.Size); err != nil {
+			t.Fatal(err)
+		}
+		check(t, w, out)
+	})
+}

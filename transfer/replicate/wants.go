@@ -96,11 +96,33 @@ func (w *wants) kept(pieces []*piece, by *flight) {
 			p.by = by
 			w.done = append(w.done, p)
 		}
-		if p.held && p.claimed == 0 {
-			p.held = false
-			w.freed = append(w.freed, p)
-		}
+		w.free(p)
 	}
+	w.tell()
+}
+
+// unkept gives up claimed chunks that were not kept: the frame's flight was called back. Nobody waits for them any more; their pieces
+// are read again from the plan when no flight is for them.
+func (w *wants) unkept(pieces []*piece) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, p := range pieces {
+		p.claimed--
+		w.free(p)
+	}
+	w.tell()
+}
+
+// free lets a held piece go of which nothing is claimed any more. w.mu is held.
+func (w *wants) free(p *piece) {
+	if p.held && p.claimed == 0 {
+		p.held = false
+		w.freed = append(w.freed, p)
+	}
+}
+
+// tell says that there is something to take. w.mu is held.
+func (w *wants) tell() {
 	if len(w.done)+len(w.freed) > 0 {
 		select {
 		case w.completed <- struct{}{}:
