@@ -7,9 +7,11 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"loggia/transfer/chunk"
 	"loggia/transfer/frame"
+	"loggia/transfer/serve/servetest"
 )
 
 type pass func([]byte, []chunk.Ref) error
@@ -168,6 +170,26 @@ func TestSourcesThatFailRest(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A source that fails is dropped also where many spans of the disk are equal, and so are their nodes.
+func TestSourceOfEqualSpansFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from, to := servetest.New(t, servetest.Memory()), servetest.New(t, servetest.Memory())
+		span := servetest.NewDisk(servetest.Random(t), int(servetest.Params().Span))
+		v := from.Publish(servetest.Disk(bytes.Repeat(span, 6)), servetest.Params())
+		broke := errors.New("connection broke")
+		h := newHolder("a", from, to)
+		h.o.Whole = func([]chunk.Ref) bool { return false } // so that no node comes before it is asked for
+		src := failing(h, func(_ context.Context, n int) error { return map[bool]error{true: broke}[n > 2] })
+		view := to.View()
+		out := to.Writer(view)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+		defer cancel()
+		if err := Run(ctx, NewTarget(view, out), optionsFor(t, to, v, &meterOf{t: t}, src)); !errors.Is(err, broke) || !errors.Is(err, ErrNoSource) {
+			t.Errorf("got %v, want %v", err, broke)
+		}
+	})
 }
 
 // A source that dies leaves its work to the others, also where several streams see it at once.

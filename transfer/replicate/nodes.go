@@ -74,11 +74,16 @@ func (n *nodes) prefetch(ctx context.Context, ids []chunk.ID) error {
 	return n.fetch(ctx, want)
 }
 
-// fetch asks one source after the other, the nearest first, until everything has come.
-func (n *nodes) fetch(ctx context.Context, want []chunk.ID) error {
-	left := make(gathered, len(want))
-	for _, id := range want {
-		left[id] = true
+// fetch asks one source after the other, the nearest first, until everything has come. Equal spans have equal nodes: what is named twice is
+// asked for once.
+func (n *nodes) fetch(ctx context.Context, ids []chunk.ID) error {
+	left := make(gathered, len(ids))
+	var want []chunk.ID
+	for _, id := range ids {
+		if !left[id] {
+			left[id] = true
+			want = append(want, id)
+		}
 	}
 	lacks := map[*place]bool{}
 	for len(left) > 0 {
