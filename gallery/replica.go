@@ -2,6 +2,7 @@ package gallery
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"loggia/internal/digest"
@@ -89,3 +90,13 @@ func (r *Replica) Repository() RepositoryKey { return RepositoryKey{r.Store, r.K
 
 // MaxLastError bounds Replica.LastError, in bytes.
 const MaxLastError = 512
+
+// ErrorText makes what the log takes of an error's text, at most MaxLastError bytes of UTF-8: the text may hold bytes that came from outside,
+// and its end may be lost.
+func ErrorText(s string) string {
+	if s = strings.ToValidUTF8(s, "?"); len(s) <= MaxLastError {
+		return s
+	}
+	const more = "..."
+	return cut(s, MaxLastError-len(more)) + more
+}

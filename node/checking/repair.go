@@ -152,8 +152,7 @@ func (j *job) lost(ctx context.Context, d collect.Disk, why string) error {
 		if r.Key.String() != d.Name {
 			continue
 		}
-		text := "a check found it incomplete: " + why
-		c := &command.ReplicaMarkLost{Replica: r.Key, Reason: gallery.ReasonDamaged, Error: text[:min(len(text), gallery.MaxLastError)]}
+		c := &command.ReplicaMarkLost{Replica: r.Key, Reason: gallery.ReasonDamaged, Error: gallery.ErrorText("a check found it incomplete: " + why)}
 		if _, err := j.o.Reports.Report(ctx, c); err != nil && !errors.Is(err, gallery.ErrConflict) && !errors.Is(err, gallery.ErrNotFound) {
 			return err
 		}

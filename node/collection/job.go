@@ -90,7 +90,7 @@ func (j *job) collect(ctx context.Context) (*gallery.Collection, error) {
 	fill(report, counted)
 	if err != nil {
 		report.State, report.Reason = gallery.CollectionStopped, reason(err)
-		report.Message = err.Error()[:min(len(err.Error()), gallery.MaxLastError)]
+		report.Message = gallery.ErrorText(err.Error())
 		return report, err
 	}
 	j.log.Info("collected", "condemned", condemned, "objects", report.Objects, "bytes", report.Bytes, "live", report.Live,

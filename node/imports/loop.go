@@ -5,7 +5,6 @@ import (
 	"hash/fnv"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -208,7 +207,7 @@ func (l *Loop) do(ctx context.Context, j job) {
 		reason, final := reasonOf(err)
 		if final || l.o.Now().Sub(began) > patience {
 			log.Warn("import given up", "reason", reason, "error", err)
-			if err := l.report(ctx, j.fail(reason, clip(err.Error()))); err != nil && ctx.Err() == nil {
+			if err := l.report(ctx, j.fail(reason, gallery.ErrorText(err.Error()))); err != nil && ctx.Err() == nil {
 				log.Warn("its end was not reported; it will be tried again", "error", err)
 			}
 			return
@@ -228,12 +227,4 @@ func (l *Loop) wanted(id gallery.ImportID) bool {
 func (l *Loop) report(ctx context.Context, c command.Command) error {
 	_, err := l.o.Reports.Report(ctx, c)
 	return err
-}
-
-// clip makes what the log takes of a message: it may hold bytes that came from outside.
-func clip(s string) string {
-	if s = strings.ToValidUTF8(s, "?"); len(s) <= gallery.MaxLastError {
-		return s
-	}
-	return strings.ToValidUTF8(s[:gallery.MaxLastError-3], "") + "..."
 }

@@ -275,11 +275,7 @@ func (j *job) noSource(ctx context.Context) {
 }
 
 func (j *job) fail(ctx context.Context, err error) {
-	text := err.Error()
-	if len(text) > gallery.MaxLastError {
-		text = text[:gallery.MaxLastError]
-	}
-	c := &command.ReplicaFail{Replica: j.row.Key, Epoch: j.epoch(), Reason: reason(err), Error: text,
+	c := &command.ReplicaFail{Replica: j.row.Key, Epoch: j.epoch(), Reason: reason(err), Error: gallery.ErrorText(err.Error()),
 		NextRetry: retry(j.l.o.Now(), j.row.Attempts), Progress: j.last}
 	if _, err := j.l.o.Reports.Report(ctx, c); err != nil && ctx.Err() == nil {
 		j.l.o.Log.Warn("failure was not reported", "error", err)

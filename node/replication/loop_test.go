@@ -1,9 +1,12 @@
 package replication
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"loggia/fsm/command"
 	"loggia/gallery"
@@ -158,4 +161,22 @@ func TestClassFollowsPriority(t *testing.T) {
 		}
 		r.stop()
 	})
+}
+
+// TestAFailureInAnyLanguage holds that a copy that failed says so, whatever the text: the log takes UTF-8 of some length.
+func TestAFailureInAnyLanguage(t *testing.T) {
+	for _, text := range []string{strings.Repeat("\u00fc", 1000), "x" + strings.Repeat("\u00fc", 1000), "\xff"} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, 1)
+			r.fault = errors.New(text)
+			r.publish(1, "")
+			r.start(1)
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			if row := r.replica(1); row.LastError == "" || !utf8.ValidString(row.LastError) || len(row.LastError) > gallery.MaxLastError {
+				t.Errorf("after %d attempts the error is %q", row.Attempts, row.LastError)
+			}
+			r.stop()
+		})
+	}
 }

@@ -45,6 +45,7 @@ type rig struct {
 	depot  *depot.Depot
 	dec    *codec.Decoder
 	asking atomic.Int64 // requests that are open
+	fault  error        // of every request; nil: there is no answer
 	dead   map[gallery.NodeID]bool
 	loops  []*Loop
 	end    []func()
@@ -172,7 +173,7 @@ func (r *rig) stop() {
 	r.dec.Close()
 }
 
-// silent is a source that answers nothing until it is not waited for any more.
+// silent is a source that answers nothing until it is not waited for any more, or fails at once.
 type silent struct{ r *rig }
 
 // Of implements Sources.
@@ -187,6 +188,9 @@ func (silent) Name() string { return "a" }
 func (s silent) Fetch(ctx context.Context, _ []chunk.ID, _ func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
 	s.r.asking.Add(1)
 	defer s.r.asking.Add(-1)
+	if s.r.fault != nil {
+		return nil, s.r.fault
+	}
 	<-ctx.Done()
 	return nil, ctx.Err()
 }

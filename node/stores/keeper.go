@@ -247,10 +247,7 @@ func (k *Keeper) tell(ctx context.Context, s *store) {
 // health turns what the watch knows into the log's words.
 func health(s reserve.State) (gallery.StoreState, string, gallery.Capacity) {
 	room := gallery.Capacity{Total: max(0, s.Capacity.Total), Free: max(0, s.Capacity.Free)}
-	reason := s.Err
-	if len(reason) > gallery.MaxLastError {
-		reason = reason[:gallery.MaxLastError]
-	}
+	reason := gallery.ErrorText(s.Err)
 	switch s.Status {
 	case reserve.Full:
 		if reason == "" {
