@@ -180,12 +180,12 @@ func (r *Run) Condemn(ctx context.Context) (Condemned, error) {
 	if err := r.account(); err != nil {
 		return out, err
 	}
-	keys := r.condemned()
 	own, err := r.Writer.Segment(ctx)
 	if err != nil {
 		return out, err
 	}
-	if len(keys) == 0 && len(own) == 0 {
+	dead := r.dead()
+	if len(dead)+len(r.forgotten)+len(own) == 0 {
 		return out, nil
 	}
 	var which []int
@@ -193,20 +193,21 @@ func (r *Run) Condemn(ctx context.Context) (Condemned, error) {
 		which = append(which, i)
 	}
 	slices.Sort(which)
+	var superseded []repository.Object
 	if len(own)+len(which) > 0 {
 		if out.Add, out.Remove, err = r.Writer.Rewrite(ctx, r.view, which, r.keeps); err != nil {
 			return out, fmt.Errorf("write segments: %w", err)
 		}
 		for _, i := range which { // superseded from the same entry on
-			ref := r.last.Segments[i]
-			keys = append(keys, r.relative(repository.Object{Kind: 'i', Epoch: ref.Epoch, ID: ref.ID}))
+			superseded = append(superseded, segment(r.last.Segments[i]))
 		}
 		for _, ref := range own { // the new ones list what these do
 			if !slices.ContainsFunc(out.Add, func(a repository.SegmentRef) bool { return a.ID == ref.ID }) {
-				keys = append(keys, r.relative(repository.Object{Kind: 'i', Epoch: ref.Epoch, ID: ref.ID}))
+				superseded = append(superseded, segment(ref))
 			}
 		}
 	}
+	keys := r.keys(dead, superseded, r.forgotten)
 	if out.List, err = r.Writer.PutCondemned(ctx, NewList(keys).Encode()); err != nil {
 		return out, fmt.Errorf("write list of condemned keys: %w", err)
 	}
@@ -218,22 +219,28 @@ func (r *Run) keeps(p index.Pack) bool {
 	return d == nil || d.kept
 }
 
-// condemned lists the keys that go, at most MaxKeys but for the superseded segments. Dead packs come first: only those can leave the
-// segments.
-func (r *Run) condemned() []string {
-	var keys []string
+// dead returns the packs that go: only these leave the segments, so that all of them have to be in the list.
+func (r *Run) dead() (out []repository.Object) {
 	for _, d := range r.now.dead {
 		if !d.kept {
-			keys = append(keys, r.relative(repository.Object{Kind: byte(d.Kind), Epoch: d.Epoch, ID: d.ID}))
+			out = append(out, repository.Object{Kind: byte(d.Kind), Epoch: d.Epoch, ID: d.ID})
 		}
 	}
-	for _, o := range r.forgotten {
-		if len(keys) >= MaxKeys-maxSegments {
-			break
+	return out
+}
+
+// keys lists the keys that go, the first objects first, and at most MaxKeys: of what is left no segment is live, and the next run finds it.
+func (r *Run) keys(objects ...[]repository.Object) (keys []string) {
+	for _, some := range objects {
+		for _, o := range some[:min(len(some), MaxKeys-len(keys))] {
+			keys = append(keys, r.relative(o))
 		}
-		keys = append(keys, r.relative(o))
 	}
 	return keys
+}
+
+func segment(ref repository.SegmentRef) repository.Object {
+	return repository.Object{Kind: 'i', Epoch: ref.Epoch, ID: ref.ID}
 }
 
 func (r *Run) relative(o repository.Object) string {
