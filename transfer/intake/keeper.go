@@ -64,11 +64,16 @@ func (k *keeper) frame(id chunk.ID) (manifest.Frame, bool, error) {
 	if f := k.inMemory(id); f != nil {
 		return *f, true, nil
 	}
-	loc, ok, err := k.w.Lookup(id)
-	if err != nil || !ok || loc.Kind != pack.Data {
+	var at index.Location
+	// Not by Lookup: a checkpoint may close the segment before its chunks are asked for.
+	err := k.w.LookupAll([]chunk.ID{id}, func(_ int, loc index.Location) error {
+		at = loc
+		return nil
+	})
+	if err != nil || at.Kind != pack.Data {
 		return manifest.Frame{}, false, err
 	}
-	return frameAt(loc)
+	return frameAt(at)
 }
 
 func (k *keeper) inMemory(id chunk.ID) *manifest.Frame {
