@@ -98,6 +98,9 @@ func (u *Uploads) drop(id gallery.UploadID, s *session) {
 func (u *Uploads) begin(ctx context.Context, s *session, r v1.UploadRequest, row *gallery.Upload) error {
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	if s.over {
+		return elsewhere(r.ID)
+	}
 	if s.in != nil && s.epoch.epoch == row.Claim.Epoch && !u.moved(s) {
 		return nil
 	}

@@ -87,6 +87,7 @@ type session struct {
 	turn   sync.Mutex
 	in     *intake.Session // nil while it is being opened and after it was closed
 	lease  *depot.Lease
+	over   bool // it was taken out of the uploads: nobody would close what is opened in it now
 
 	// Guarded by Uploads.mu.
 	users int
@@ -156,6 +157,7 @@ func (u *Uploads) renew(ctx context.Context) {
 func (u *Uploads) shut(s *session) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	s.over = true
 	if s.in == nil {
 		return
 	}
