@@ -84,6 +84,25 @@ func (n *oneNode) join(number int) gallery.NodeID {
 	return node
 }
 
+// TestCollectorsClaimsRunOut holds that the claim of a collector whose node is gone ends, also where no copy is being made.
+func TestCollectorsClaimsRunOut(t *testing.T) {
+	n, l := newNode(t, command.CurrentVersion)
+	dead, other := n.join(1), n.join(2)
+	n.do(&command.StorePut{Store: gallery.Store{ID: id[gallery.StoreID](300), Region: "a", Name: "main", Class: gallery.ClassStandard, Kind: gallery.KindFilesystem}})
+	k := gallery.RepositoryKey{Store: id[gallery.StoreID](300), Slot: 1, Domain: gallery.DomainOf(id[gallery.TenantID](2))}
+	n.do(&command.RepositoryClaim{Repository: k, Node: dead, Lease: time.Minute})
+	for _, age := range []time.Duration{time.Minute, time.Minute + time.Second} {
+		n.now = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(age)
+		if err := l.claims(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if held := n.m.View().Repository(k).Claim != nil; held != (age <= time.Minute) {
+			t.Errorf("after %s the claim is held: %v", age, held)
+		}
+	}
+	n.do(&command.RepositoryClaim{Repository: k, Node: other, Lease: time.Minute})
+}
+
 // TestVersionWaitsForAll holds that the cluster version is raised when the last member understands it, and not before.
 func TestVersionWaitsForAll(t *testing.T) {
 	n, l := newNode(t, 1)

@@ -5,6 +5,7 @@ package upkeep
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -104,10 +105,10 @@ func (l *Leader) claims(ctx context.Context) error {
 	if ok && now.Sub(led) < l.o.Lease {
 		return nil
 	}
-	for _, r := range v.ClaimedReplicas() {
-		if r.Claim.Deadline.Before(now) {
-			return l.propose(ctx, &command.ExpireClaims{})
-		}
+	past := func(c *gallery.Claim) bool { return c.Deadline.Before(now) }
+	if slices.ContainsFunc(v.ClaimedReplicas(), func(r *gallery.Replica) bool { return past(r.Claim) }) ||
+		slices.ContainsFunc(v.ClaimedRepositories(), func(r *gallery.Repository) bool { return past(r.Claim) }) {
+		return l.propose(ctx, &command.ExpireClaims{})
 	}
 	return nil
 }
