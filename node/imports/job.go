@@ -131,6 +131,7 @@ func reasonOf(err error) (gallery.Reason, bool) {
 		reason gallery.Reason
 		final  bool
 	}{
+		{blobstore.ErrFull, gallery.ReasonStoreFull, false}, // before ErrLimit, as which an upload says it
 		{outgoing.ErrForbidden, gallery.ReasonSourceForbidden, true}, {outgoing.ErrRefused, gallery.ReasonSourceForbidden, true},
 		{blobstore.ErrForbidden, gallery.ReasonSourceForbidden, true},
 		{outgoing.ErrInvalid, gallery.ReasonSourceInvalid, true}, {outgoing.ErrTooLarge, gallery.ReasonSourceInvalid, true},
@@ -142,7 +143,7 @@ func reasonOf(err error) (gallery.Reason, bool) {
 		{diskformat.ErrEncrypted, gallery.ReasonSourceInvalid, true}, {diskformat.ErrUnsupported, gallery.ReasonSourceInvalid, true},
 		{diskformat.ErrTooLarge, gallery.ReasonSourceInvalid, true},
 		{gallery.ErrLimit, gallery.ReasonSourceInvalid, true},
-		{gallery.ErrVerification, gallery.ReasonVerification, false}, {blobstore.ErrFull, gallery.ReasonStoreFull, false}, {outgoing.ErrNoRoom, gallery.ReasonStoreFull, false}, {image.ErrNoRoom, gallery.ReasonStoreFull, false},
+		{gallery.ErrVerification, gallery.ReasonVerification, false}, {outgoing.ErrNoRoom, gallery.ReasonStoreFull, false}, {image.ErrNoRoom, gallery.ReasonStoreFull, false},
 		{blobstore.ErrUnavailable, gallery.ReasonUnreachable, false}, {gallery.ErrUnavailable, gallery.ReasonStoreUnavailable, false},
 	} {
 		if errors.Is(err, x.err) {
