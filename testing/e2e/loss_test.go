@@ -27,7 +27,8 @@ func TestLoss(t *testing.T) {
 	t.Run("a write from a surviving region", func(t *testing.T) {
 		began := time.Now()
 		s.at("b").ok(t, "gallery", "create", "after")
-		if took := time.Since(began); took > 20*time.Second {
+		// How fast a leader follows is measured in cluster/consensus, in virtual time: here the machine may be busy.
+		if took := time.Since(began); took > patience {
 			t.Errorf("the write took %v", took)
 		}
 	})
@@ -70,7 +71,7 @@ func planned(t *testing.T, s *servers) {
 	s.daemons[first].stop(t)
 	began := time.Now()
 	s.at(other).ok(t, "gallery", "create", "handed")
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > patience/2 {
 		t.Errorf("a write after a planned stop took %v", took)
 	}
 	if next := s.leader(t, other); next == first {

@@ -62,16 +62,24 @@ func TestHubRate(t *testing.T) {
 	l := newLab(t, Options{Regions: []string{"eu", "us", "asia"}, Hub: true, RateMbit: 100})
 	address := echo(t, l, "eu")
 	const n = 5 << 20
-	began := time.Now()
-	took, err := ping(dial(t, l, "us", address), n, time.Minute)
-	must(t, err)
-	// Both ways at once, n bytes each: at least their time on the line, and half of that again for a slow machine.
+	// Both ways at once, n bytes each: at least their time on the line. A machine that has other work, too, is slow now and then, not always.
 	ideal := time.Duration(n * 8 * int64(time.Second) / 100e6)
-	if took < ideal*9/10 || took > 3*ideal {
-		t.Errorf("%d bytes each way took %s (began %s), want about %s", n, took, began.Format(time.TimeOnly), ideal)
+	best := time.Hour
+	for range 4 {
+		took, err := ping(dial(t, l, "us", address), n, time.Minute)
+		must(t, err)
+		if best = min(best, took); took < ideal*9/10 {
+			t.Errorf("%d bytes each way took %s, want at least %s", n, took, ideal)
+		}
+		if best <= 3*ideal {
+			break
+		}
+	}
+	if best > 3*ideal {
+		t.Errorf("%d bytes each way took %s at best, want about %s", n, best, ideal)
 	}
 	done := make(chan error, 2)
-	began = time.Now()
+	began := time.Now()
 	for _, from := range []string{"us", "asia"} {
 		c := dial(t, l, from, address)
 		go func() {
