@@ -154,14 +154,20 @@ func (p *places) failed(s *place, mark int, came bool, err error) (rest time.Dur
 	return rest
 }
 
-// overtaken counts a flight that another source was faster with.
+// overtaken counts a flight that another source was faster with. The last whole holder is never dropped for that: members are
+// faster with what they have, and have not everything.
 func (p *places) overtaken(s *place) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.err = fmt.Errorf("%s: %w", s.Name(), errSlow)
-	if s.beaten++; s.beaten >= maxBeaten {
+	if s.beaten++; s.beaten >= maxBeaten && !p.last(s) {
 		s.dropped = true
 	}
+}
+
+// last says whether no other place that is good holds the whole disk. p.mu is held.
+func (p *places) last(s *place) bool {
+	return s.member == nil && !slices.ContainsFunc(p.all, func(o *place) bool { return o != s && o.member == nil && !o.dropped && !o.gone })
 }
 
 // good says whether the source may be asked, now or later.

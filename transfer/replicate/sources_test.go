@@ -370,3 +370,18 @@ func TestASourceGoesWhileItsFramesAreKept(t *testing.T) {
 		check(t, w, out)
 	})
 }
+
+// Members may be faster than the only region that holds the whole disk: what they have not still comes from there.
+func TestTheLastWholeHolderIsNotDroppedForItsSlowness(t *testing.T) {
+	p := &places{speeds: NewSpeeds(), now: time.Now}
+	first, second := &holder{name: "first"}, &holder{name: "second"}
+	all := p.refresh([]Source{first, second, &announcer{Source: &holder{name: "member"}}})
+	for range 2 * maxBeaten {
+		for _, s := range all {
+			p.overtaken(s)
+		}
+	}
+	if p.good(all[0]) || !p.good(all[1]) || p.good(all[2]) {
+		t.Errorf("good are %v, %v and %v; want the second alone", p.good(all[0]), p.good(all[1]), p.good(all[2]))
+	}
+}
