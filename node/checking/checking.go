@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -91,14 +92,13 @@ func (c *Checker) Check(ctx context.Context, region string, r v1.CheckRequest, e
 
 // store checks every repository of a store, and that nothing else lies in it.
 func (c *Checker) store(ctx context.Context, s *gallery.Store, r v1.CheckRequest, emit func(v1.CheckEvent) error) error {
-	var prefixes []string
 	var paced blobstore.Store
 	for _, k := range c.o.State().RepositoryKeys(s.ID) {
 		repo, err := c.repository(k)
 		if err != nil {
 			return err
 		}
-		prefixes, paced = append(prefixes, repo.Keys.Prefix()), repo.Store
+		paced = repo.Store
 		one := &job{Checker: c, key: k, repo: repo, request: r, emit: func(e v1.CheckEvent) error {
 			e.Store, e.Slot, e.Domain = s.Name, k.Slot, string(k.Domain)
 			return emit(e)
@@ -110,17 +110,37 @@ func (c *Checker) store(ctx context.Context, s *gallery.Store, r v1.CheckRequest
 	if paced == nil {
 		return nil
 	}
+	ours := c.prefixes(s.ID)
 	return paced.List(ctx, "", "", func(i blobstore.Info) error {
-		if i.Key == repository.IdentityKey {
+		if i.Key == repository.IdentityKey || within(ours, i.Key) {
 			return nil
 		}
-		for _, p := range prefixes {
-			if strings.HasPrefix(i.Key, p) {
-				return nil
-			}
+		if ours = c.prefixes(s.ID); within(ours, i.Key) { // of a publish that has begun meanwhile
+			return nil
 		}
 		return emit(v1.CheckEvent{Type: "finding", Store: s.Name, Finding: &v1.CheckFinding{Kind: string(scrub.Unknown), Key: i.Key, Size: i.Size, Detail: "in no repository of this store"}})
 	})
+}
+
+// prefixes are what the keys of a store's repositories begin with, those that an open upload is the first to write to included.
+func (c *Checker) prefixes(id gallery.StoreID) (out []string) {
+	v := c.o.State()
+	keys := v.RepositoryKeys(id)
+	for _, u := range v.Uploads() {
+		if u.Store == id {
+			keys = append(keys, u.Repository())
+		}
+	}
+	for _, k := range keys {
+		if made, err := repository.NewKeys(string(k.Domain), k.Slot); err == nil {
+			out = append(out, made.Prefix())
+		}
+	}
+	return out
+}
+
+func within(prefixes []string, key string) bool {
+	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
 }
 
 func (c *Checker) repository(k gallery.RepositoryKey) (*repository.Repository, error) {
