@@ -165,6 +165,7 @@ func (l *Loop) beat(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		l.leave(ctx)
 		c := &command.ReplicaCheckpoint{Node: l.o.Self, Lease: Lease, Claims: l.progress()}
 		if len(c.Claims) == 0 && !l.o.Holding() {
 			continue
@@ -176,6 +177,19 @@ func (l *Loop) beat(ctx context.Context) {
 		}
 		if done, ok := res.Value.(*command.Checkpointed); ok {
 			l.drop(done.Stale)
+		}
+	}
+}
+
+// leave gives back what an earlier life of this node has claimed and this one cannot make, as its store is not in service here: the
+// checkpoint would renew it for ever, and no other node could take it up.
+func (l *Loop) leave(ctx context.Context) {
+	for _, r := range l.o.State().ReplicasOfNode(l.o.Self) {
+		if l.o.Depot.Has(r.Store) || l.busy(r.Key) {
+			continue
+		}
+		if _, err := l.o.Reports.Report(ctx, &command.ReplicaRelease{Replica: r.Key, Epoch: r.Claim.Epoch}); err != nil {
+			l.o.Log.Info("claim was not given back; it is tried again", "replica", r.Key, "error", err)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -10,6 +11,7 @@ import (
 
 	"loggia/fsm/command"
 	"loggia/gallery"
+	"loggia/node/depot"
 )
 
 func TestUrgentTakesThePlaceOfTheLeastUrgent(t *testing.T) {
@@ -179,4 +181,21 @@ func TestAFailureInAnyLanguage(t *testing.T) {
 			r.stop()
 		})
 	}
+}
+
+// TestClaimsOfAnEarlierLife holds that a node does not renew what it cannot make: its store did not come back with it.
+func TestClaimsOfAnEarlierLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1)
+		r.publish(1, "")
+		r.do(&command.ReplicaClaim{Replica: r.replica(1).Key, Node: node(1), Lease: Lease})
+		before := r.replica(1).Claim.Epoch
+		r.depot = depot.New(depot.Options{})
+		r.start(1)
+		time.Sleep(Beat + time.Second)
+		if row := r.replica(1); row.Claim != nil || !slices.Contains(row.Tried, before) {
+			t.Errorf("the claim is %+v, those that ended are %v", row.Claim, row.Tried)
+		}
+		r.stop()
+	})
 }
