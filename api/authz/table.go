@@ -79,6 +79,7 @@ const (
 	regions     = "Loggia.Cluster/regions"
 	members     = "Loggia.Cluster/members"
 	limits      = "Loggia.Cluster/limits"
+	distances   = "Loggia.Cluster/distances"
 	raft        = "Loggia.Cluster/raft"
 	collections = "Loggia.Cluster/collections"
 	joinTokens  = "Loggia.Cluster/joinTokens"
@@ -133,6 +134,9 @@ var table = []Rule{
 	{"GET", "/v1/limits", limits + "/read", root},
 	{"PUT", "/v1/limits", limits + "/write", root},
 	{"DELETE", "/v1/limits", limits + "/delete", root},
+	{"GET", "/v1/distances", distances + "/read", root},
+	{"PUT", "/v1/distances", distances + "/write", root},
+	{"DELETE", "/v1/distances", distances + "/delete", root},
 	{"POST", "/v1/join-tokens", joinTokens + "/write", root},
 	{"GET", "/v1/raft/peers", raft + "/peers/read", root},
 	{"POST", "/v1/raft/transfer", raft + "/transfer/action", root},

@@ -28,6 +28,21 @@ func (c *Client) RemoveLimit(ctx context.Context, r v1.LimitRequest) error {
 	return c.do(ctx, call{method: remove, path: "/v1/limits", query: q})
 }
 
+// Distances lists what is said of how far regions are from each other.
+func (c *Client) Distances(ctx context.Context) (v1.List[v1.Distance], error) {
+	return fetch[v1.List[v1.Distance]](ctx, c, "/v1/distances", nil)
+}
+
+// PutDistance says how far two regions are from each other.
+func (c *Client) PutDistance(ctx context.Context, r v1.DistanceRequest) (v1.Distance, error) {
+	return store[v1.Distance](ctx, c, "/v1/distances", r, Precondition{})
+}
+
+// RemoveDistance takes back what was said of two regions.
+func (c *Client) RemoveDistance(ctx context.Context, a, b string) error {
+	return c.do(ctx, call{method: remove, path: "/v1/distances", query: url.Values{"a": {a}, "b": {b}}})
+}
+
 // Pause lets the copies of a version rest, in all its regions where none is named. What is there is kept.
 func (c *Client) Pause(ctx context.Context, g, i, v string, regions ...string) (v1.Steered, error) {
 	return c.steer(ctx, g, i, v, "pause", regions)

@@ -23,6 +23,7 @@ func Handler(s Service, guard *authz.Guard, writer func(http.Handler) http.Handl
 	h.snapshots()
 	h.cluster()
 	h.limits()
+	h.distances()
 	h.tokens()
 	h.collections()
 	h.acl()

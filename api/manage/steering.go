@@ -14,6 +14,10 @@ type Steering interface {
 	PutLimit(ctx context.Context, r v1.LimitRequest) (v1.Limit, error)
 	// RemoveLimit lifts the limit of what the request names; its rate does not count.
 	RemoveLimit(ctx context.Context, r v1.LimitRequest) error
+	Distances(ctx context.Context) ([]v1.Distance, error)
+	PutDistance(ctx context.Context, r v1.DistanceRequest) (v1.Distance, error)
+	// RemoveDistance takes back what was said of two regions; the request's distance does not count.
+	RemoveDistance(ctx context.Context, r v1.DistanceRequest) error
 	// Pause lets the copies of a version rest, in all its regions where none is named.
 	Pause(ctx context.Context, g, i, v string, regions []string) (v1.Steered, error)
 	Resume(ctx context.Context, g, i, v string, regions []string) (v1.Steered, error)
@@ -28,6 +32,18 @@ func (h *handler) limits() {
 	h.write("DELETE", "/v1/limits", func(_ http.ResponseWriter, r *http.Request) (any, error) {
 		q := r.URL.Query()
 		return nil, h.s.RemoveLimit(r.Context(), v1.LimitRequest{From: q.Get("from"), To: q.Get("to"), FromNode: q.Get("fromNode"), ToNode: q.Get("toNode")})
+	})
+}
+
+func (h *handler) distances() {
+	h.read("/v1/distances", func(_ http.ResponseWriter, r *http.Request) (any, error) {
+		all, err := h.s.Distances(r.Context())
+		return list(all), err
+	})
+	h.write("PUT", "/v1/distances", body(h.s.PutDistance))
+	h.write("DELETE", "/v1/distances", func(_ http.ResponseWriter, r *http.Request) (any, error) {
+		q := r.URL.Query()
+		return nil, h.s.RemoveDistance(r.Context(), v1.DistanceRequest{A: q.Get("a"), B: q.Get("b")})
 	})
 }
 

@@ -108,6 +108,8 @@ type Region struct {
 	Stores []Store `json:"stores"`
 	Nodes  int     `json:"nodes"`
 	Limits []Limit `json:"limits,omitempty"` // that name it, or one of its nodes
+
+	Distances []Distance `json:"distances,omitempty"` // to other regions, as far as they were said
 }
 
 // Store is one bucket or directory of a region.

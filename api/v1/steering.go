@@ -24,6 +24,22 @@ type LimitRequest struct {
 	Rate     string `json:"rate"` // digits and a unit: 100Mbit/s, 12.5MB/s, 10MiB/s
 }
 
+// Distance says how far two regions are from each other, in a measure of the operator's.
+type Distance struct {
+	A        string    `json:"a"`
+	B        string    `json:"b"`
+	Distance uint32    `json:"distance"`
+	Updated  time.Time `json:"updated,omitzero"`
+	By       string    `json:"by,omitempty"`
+}
+
+// DistanceRequest sets the distance of two regions; their order does not count.
+type DistanceRequest struct {
+	A        string `json:"a"`
+	B        string `json:"b"`
+	Distance uint32 `json:"distance"` // 1 to 1,000,000
+}
+
 // PauseRequest names the regions whose copies of a version are paused or resumed; none: all.
 type PauseRequest struct {
 	Regions []string `json:"regions,omitempty"`

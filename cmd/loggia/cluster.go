@@ -37,15 +37,32 @@ func (c *cli) regionCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := c.print(r, regionTable(r)); err != nil || len(r.Limits) == 0 || c.format == "json" || c.format == "yaml" {
-				return err
-			}
-			fmt.Fprintln(c.out)
-			return c.print(r, limitTable(r.Limits...))
+			return c.printRegion(r)
 		})},
-		del,
+		del, c.distanceCommand(),
 	)
 	return cmd
+}
+
+// printRegion writes a region, and in a table below what is said of it.
+func (c *cli) printRegion(r v1.Region) error {
+	if err := c.print(r, regionTable(r)); err != nil || c.format == "json" || c.format == "yaml" {
+		return err
+	}
+	var more []table
+	if len(r.Limits) > 0 {
+		more = append(more, limitTable(r.Limits...))
+	}
+	if len(r.Distances) > 0 {
+		more = append(more, distanceTable(r.Distances...))
+	}
+	for _, t := range more {
+		fmt.Fprintln(c.out)
+		if err := c.print(r, t); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func regionTable(list ...v1.Region) table {

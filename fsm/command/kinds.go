@@ -99,4 +99,7 @@ const (
 	KindLimitRemove    Kind = 211
 	KindTransferPause  Kind = 212
 	KindTransferResume Kind = 213
+
+	KindDistancePut    Kind = 220
+	KindDistanceRemove Kind = 221
 )

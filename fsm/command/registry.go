@@ -22,7 +22,7 @@ type Def struct {
 // defs is filled by constant expressions only and never changes.
 var defs = join(clusterDefs(), regionDefs(), storeDefs(), nodeDefs(), tokenDefs(), galleryDefs(),
 	imageDefs(), versionDefs(), uploadDefs(), replicaDefs(), repositoryDefs(), upkeepDefs(),
-	tenancyDefs(), principalDefs(), roleDefs(), issuerDefs(), operationDefs(), snapshotDefs(), steeringDefs())
+	tenancyDefs(), principalDefs(), roleDefs(), issuerDefs(), operationDefs(), snapshotDefs(), steeringDefs(), distanceDefs())
 
 func join(families ...[]Def) map[Kind]Def {
 	all := make(map[Kind]Def)
@@ -68,7 +68,8 @@ func Allowed(k Kind, clusterVersion uint32) bool {
 //	1  the kinds 10 to 122
 //	2  tenancy, groups, identity, roles, operations, snapshots, applications and imports
 //	3  limits, pauses and priorities of transfers; the collector's claim
-const CurrentVersion = 3
+//	4  distances between regions
+const CurrentVersion = 4
 
 // def describes a kind with a body of type B and a result of type R; noValue stands for none.
 func def[B any, P interface {

@@ -94,6 +94,8 @@ var handlers = map[command.Kind]handler{
 	command.KindLimitRemove:           of(limitRemove),
 	command.KindTransferPause:         of(transferPause),
 	command.KindTransferResume:        of(transferResume),
+	command.KindDistancePut:           of(distancePut),
+	command.KindDistanceRemove:        of(distanceRemove),
 }
 
 // of adapts a handler of one body type. A result of nil type R stands for no value.

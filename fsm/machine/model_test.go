@@ -65,7 +65,8 @@ func TestRandomCommands(t *testing.T) {
 		command.KindSnapshotPut, command.KindSnapshotDelete, command.KindSnapshotComplete, command.KindSnapshotFail, command.KindVersionImported,
 		command.KindVersionImportFailed, command.KindExpireOperations, command.KindGroupDelete, command.KindSnapshotGrant,
 		command.KindPrincipalPut, command.KindPrincipalDelete, command.KindAssignmentPut, command.KindAssignmentDelete, command.KindPrincipalSetMember,
-		command.KindLimitPut, command.KindLimitRemove, command.KindTransferPause, command.KindTransferResume} {
+		command.KindLimitPut, command.KindLimitRemove, command.KindTransferPause, command.KindTransferResume,
+		command.KindDistancePut, command.KindDistanceRemove} {
 		if all[k] == 0 {
 			t.Errorf("never did %s", k)
 		}
@@ -254,7 +255,7 @@ func (c *chaos) chooseReplica(v *state.View) command.Command {
 		Add: []gallery.Segment{segment(e, int(e))}}
 }
 
-// chooseSteering changes a limit, or pauses or resumes a version.
+// chooseSteering changes a limit or a distance, or pauses or resumes a version.
 func (c *chaos) chooseSteering(v *state.View) command.Command {
 	region := func() gallery.RegionName { return modelRegions[c.rnd.IntN(len(modelRegions))] }
 	k := gallery.LimitKey{From: region()}
@@ -266,7 +267,15 @@ func (c *chaos) chooseSteering(v *state.View) command.Command {
 	if c.rnd.IntN(2) == 0 {
 		only = append(only, region())
 	}
-	switch c.rnd.IntN(5) {
+	far := gallery.PairOf(k.From, k.To)
+	if k.To == "" { // one region was picked twice
+		far = gallery.PairOf(modelRegions[0], modelRegions[1])
+	}
+	switch c.rnd.IntN(7) {
+	case 5:
+		return &command.DistancePut{Distance: gallery.Distance{Pair: far, Distance: 1 + c.rnd.Uint32N(9)}}
+	case 6:
+		return &command.DistanceRemove{Pair: far}
 	case 0:
 		return &command.LimitRemove{Key: k}
 	case 1:

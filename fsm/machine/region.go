@@ -45,6 +45,7 @@ func regionRemove(e *entry, c *command.RegionRemove) (*command.RegionRemoved, er
 		e.dropStore(s)
 	}
 	e.dropLimits(func(k gallery.LimitKey) bool { return k.From == c.Region || k.To == c.Region })
+	e.dropDistances(c.Region)
 	state.Delete(e.Tx, row)
 	e.replan(disks, out)
 	return out, nil

@@ -58,6 +58,8 @@ func limitKey(k gallery.LimitKey) []byte {
 	return key(string(k.From), string(k.To), string(k.FromNode), string(k.ToNode))
 }
 
+func pairKey(p gallery.RegionPair) []byte { return key(string(p.A), string(p.B)) }
+
 func repositoryKey(k gallery.RepositoryKey) []byte {
 	return text(binary.BigEndian.AppendUint32(key(string(k.Store)), uint32(k.Slot)), k.Domain)
 }

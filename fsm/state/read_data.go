@@ -64,6 +64,14 @@ func (v *View) Limit(k gallery.LimitKey) *gallery.Limit { return find(v, limits,
 // Limits returns all limits.
 func (v *View) Limits() []*gallery.Limit { return list(v, limits, "id", nil) }
 
+// Distance returns what is said of a pair of regions.
+func (v *View) Distance(p gallery.RegionPair) *gallery.Distance {
+	return find(v, distances, pairKey(p))
+}
+
+// Distances returns all distances between regions.
+func (v *View) Distances() []*gallery.Distance { return list(v, distances, "id", nil) }
+
 // Upload returns one upload.
 func (v *View) Upload(id gallery.UploadID) *gallery.Upload { return find(v, uploads, key(id)) }
 

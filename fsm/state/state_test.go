@@ -51,6 +51,7 @@ func TestTables(t *testing.T) {
 		roundTrip(tx, &gallery.Operation{Status: gallery.OperationInProgress, Deadline: start})
 		roundTrip(tx, &gallery.Snapshot{Disk: "d"})
 		roundTrip(tx, &gallery.Limit{Key: gallery.LimitKey{From: "a", To: "b"}})
+		roundTrip(tx, &gallery.Distance{Pair: gallery.PairOf("b", "a")})
 	})
 	if s.View().Meta().Sum != empty {
 		t.Error("what was put and deleted left a trace in the sum")

@@ -24,7 +24,7 @@ type Row interface {
 		gallery.Gallery | gallery.Image | gallery.ImageVersion | gallery.Disk | gallery.Replica | gallery.Upload |
 		gallery.Repository | gallery.Tombstone | Request | gallery.Tenant | gallery.Subscription | gallery.ResourceGroup |
 		gallery.Principal | gallery.RoleDefinition | gallery.RoleAssignment | gallery.Issuer | gallery.SigningKey |
-		gallery.Operation | gallery.Snapshot | gallery.Limit
+		gallery.Operation | gallery.Snapshot | gallery.Limit | gallery.Distance
 }
 
 // table describes one table: its key and its further indexes. Tables are constants.

@@ -60,7 +60,8 @@ var (
 		indexes: []index[gallery.Operation]{one("open", false, operationWaits), one("deadline", false, operationDeadline), one("ended", false, operationEnded)}}
 	snapshots = &table[gallery.Snapshot]{name: "snapshot", key: func(s *gallery.Snapshot) []byte { return snapshotKey(s.Ref) },
 		indexes: []index[gallery.Snapshot]{one("disk", false, snapshotDisk), one("importing", false, snapshotImporting)}}
-	limits = &table[gallery.Limit]{name: "limit", key: func(l *gallery.Limit) []byte { return limitKey(l.Key) }}
+	limits    = &table[gallery.Limit]{name: "limit", key: func(l *gallery.Limit) []byte { return limitKey(l.Key) }}
+	distances = &table[gallery.Distance]{name: "distance", key: func(d *gallery.Distance) []byte { return pairKey(d.Pair) }}
 )
 
 func groupDeleting(g *gallery.ResourceGroup) []byte {
@@ -200,7 +201,7 @@ func uploadNode(u *gallery.Upload) []byte {
 func inOrder() []anyTable {
 	return []anyTable{clusters, regions, stores, nodes, accessTokens, joinTokens, galleries, images, versions,
 		disks, replicas, uploads, repositories, tombstones, requests,
-		tenants, subscriptions, groups, principals, roles, assignments, issuers, signingKeys, operations, snapshots, limits}
+		tenants, subscriptions, groups, principals, roles, assignments, issuers, signingKeys, operations, snapshots, limits, distances}
 }
 
 // tableOf returns the table of a row type.
