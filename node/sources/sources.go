@@ -49,7 +49,7 @@ func (f *Finder) Of(v *state.View, disk *gallery.Disk, but gallery.ReplicaKey) [
 		for _, n := range v.Nodes(r.Key.Region) {
 			if !seen[n.ID] {
 				seen[n.ID] = true
-				remote = append(remote, &node{f: f, id: n.ID, region: n.Region, disk: disk.ID})
+				remote = append(remote, &node{f: f, id: n.ID, region: n.Region, disk: disk.ID, far: f.far(v, n.Region)})
 				near = near || n.Region == f.Region
 			}
 		}
@@ -64,7 +64,7 @@ func (f *Finder) Of(v *state.View, disk *gallery.Disk, but gallery.ReplicaKey) [
 	return append(out, f.members(v, rows, seen)...)
 }
 
-// sorted puts this region's nodes first, and of others those that are alive.
+// sorted puts this region's nodes first, and of others those that are alive, by distance.
 func (f *Finder) sorted(remote []*node) (out []replicate.Source) {
 	rank := func(n *node) int {
 		rank := 0
@@ -76,7 +76,9 @@ func (f *Finder) sorted(remote []*node) (out []replicate.Source) {
 		}
 		return rank
 	}
-	slices.SortStableFunc(remote, func(a, b *node) int { return cmp.Compare(rank(a), rank(b)) })
+	slices.SortStableFunc(remote, func(a, b *node) int {
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), replicate.CompareDistance(a.far, b.far))
+	})
 	for _, n := range remote {
 		// Those that are said to be dead are asked only where there is nobody else.
 		if len(out) > 0 && !f.Alive(n.id) {
@@ -88,8 +90,9 @@ func (f *Finder) sorted(remote []*node) (out []replicate.Source) {
 }
 
 // members finds a node of each other region that makes a copy now: the one that has the claim, or, where the claim is still to
-// come, any. Copies inside a region are made from its first one: nobody else need hear of them.
-func (f *Finder) members(v *state.View, rows []*gallery.Replica, but map[gallery.NodeID]bool) (out []replicate.Source) {
+// come, any; the nearest first. Copies inside a region are made from its first one: nobody else need hear of them.
+func (f *Finder) members(v *state.View, rows []*gallery.Replica, but map[gallery.NodeID]bool) []replicate.Source {
+	var found []*member
 	done := map[gallery.RegionName]bool{f.Region: true}
 	for _, r := range rows {
 		done[r.Key.Region] = done[r.Key.Region] || r.Whole()
@@ -102,13 +105,30 @@ func (f *Finder) members(v *state.View, rows []*gallery.Replica, but map[gallery
 			for _, n := range v.Nodes(r.Key.Region) {
 				if (!claimed || r.Claim.Node == n.ID) && !but[n.ID] && f.Alive(n.ID) {
 					done[r.Key.Region] = true
-					out = append(out, &member{node{f: f, id: n.ID, region: n.Region, disk: r.Key.Disk}})
+					found = append(found, &member{node{f: f, id: n.ID, region: n.Region, disk: r.Key.Disk, far: f.far(v, n.Region)}})
 					break
 				}
 			}
 		}
 	}
+	slices.SortStableFunc(found, func(a, b *member) int { return replicate.CompareDistance(a.far, b.far) })
+	out := make([]replicate.Source, len(found))
+	for i, m := range found {
+		out[i] = m
+	}
 	return out
+}
+
+// far is the configured distance of a region, from 1 on; 0: nothing is said of it. This region is nearer than any other, where
+// anything is said of one.
+func (f *Finder) far(v *state.View, region gallery.RegionName) uint32 {
+	if d := v.Distance(gallery.PairOf(f.Region, region)); d != nil {
+		return 1 + d.Distance
+	}
+	if region == f.Region && slices.ContainsFunc(v.Distances(), func(d *gallery.Distance) bool { return d.Pair.A == region || d.Pair.B == region }) {
+		return 1
+	}
+	return 0
 }
 
 // node is another node that holds the disk.
@@ -117,7 +137,11 @@ type node struct {
 	id     gallery.NodeID
 	region gallery.RegionName
 	disk   gallery.DiskID
+	far    uint32
 }
+
+// Distance implements replicate.Distant.
+func (n *node) Distance() uint32 { return n.far }
 
 // member is a node that makes a copy of the disk.
 type member struct{ node }

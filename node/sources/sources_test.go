@@ -26,24 +26,37 @@ func TestWhoIsAsked(t *testing.T) {
 		rows []copyOf
 		dead string
 		want string
+		far  map[gallery.RegionName]uint32 // from here
 	}{
-		"one whole copy": {[]copyOf{{"a", 0, "whole", 1}, {"here", 0, "claimed", 0}}, "", "a1"},
+		"one whole copy": {[]copyOf{{"a", 0, "whole", 1}, {"here", 0, "claimed", 0}}, "", "a1", nil},
 		"regions that make the same copy": {
-			[]copyOf{{"a", 0, "whole", 1}, {"b", 0, "claimed", 0}, {"c", 0, "wanted", 0}, {"here", 0, "claimed", 0}}, "", "a1 b1+ c1+"},
+			[]copyOf{{"a", 0, "whole", 1}, {"b", 0, "claimed", 0}, {"c", 0, "wanted", 0}, {"here", 0, "claimed", 0}}, "", "a1 b1+ c1+", nil},
 		"a region is one member, however many copies it makes": {
-			[]copyOf{{"a", 0, "whole", 1}, {"b", 0, "wanted", 0}, {"b", 1, "claimed", 0}, {"here", 0, "claimed", 0}}, "", "a1 b1+"},
+			[]copyOf{{"a", 0, "whole", 1}, {"b", 0, "wanted", 0}, {"b", 1, "claimed", 0}, {"here", 0, "claimed", 0}}, "", "a1 b1+", nil},
 		"a region that is whole makes its other copies by itself": {
-			[]copyOf{{"a", 0, "whole", 1}, {"b", 0, "whole", 2}, {"b", 1, "claimed", 0}, {"here", 0, "claimed", 0}}, "", "a1 b1"},
+			[]copyOf{{"a", 0, "whole", 1}, {"b", 0, "whole", 2}, {"b", 1, "claimed", 0}, {"here", 0, "claimed", 0}}, "", "a1 b1", nil},
 		"the newest copy first": {
-			[]copyOf{{"a", 0, "whole", 9}, {"b", 0, "whole", 1}, {"c", 0, "whole", 5}, {"here", 0, "claimed", 0}}, "", "b1 c1 a1"},
+			[]copyOf{{"a", 0, "whole", 9}, {"b", 0, "whole", 1}, {"c", 0, "whole", 5}, {"here", 0, "claimed", 0}}, "", "b1 c1 a1", nil},
 		"a copy that failed is no member": {
-			[]copyOf{{"a", 0, "whole", 1}, {"b", 0, "failed", 0}, {"here", 0, "claimed", 0}}, "", "a1"},
+			[]copyOf{{"a", 0, "whole", 1}, {"b", 0, "failed", 0}, {"here", 0, "claimed", 0}}, "", "a1", nil},
 		"dead nodes are no members, and no holders while there are others": {
-			[]copyOf{{"a", 0, "whole", 1}, {"b", 0, "whole", 2}, {"c", 0, "claimed", 0}, {"here", 0, "claimed", 0}}, "a1 a2 c1 c2", "b1"},
+			[]copyOf{{"a", 0, "whole", 1}, {"b", 0, "whole", 2}, {"c", 0, "claimed", 0}, {"here", 0, "claimed", 0}}, "a1 a2 c1 c2", "b1", nil},
 		"members alone have not everything": {
-			[]copyOf{{"b", 0, "claimed", 0}, {"here", 0, "claimed", 0}}, "", ""},
+			[]copyOf{{"b", 0, "claimed", 0}, {"here", 0, "claimed", 0}}, "", "", nil},
 		"another node of the region has it": {
-			[]copyOf{{"a", 0, "whole", 1}, {"b", 0, "claimed", 0}, {"here", 1, "whole", 2}, {"here", 0, "claimed", 0}}, "", "here2 a1"},
+			[]copyOf{{"a", 0, "whole", 1}, {"b", 0, "claimed", 0}, {"here", 1, "whole", 2}, {"here", 0, "claimed", 0}}, "", "here2 a1", nil},
+		"the nearest first, what nothing is said of last": {
+			[]copyOf{{"a", 0, "whole", 9}, {"b", 0, "whole", 1}, {"c", 0, "whole", 5}, {"here", 0, "claimed", 0}}, "", "c1 a1 b1",
+			map[gallery.RegionName]uint32{"a": 40, "c": 5}},
+		"of equals the newest first": {
+			[]copyOf{{"a", 0, "whole", 9}, {"b", 0, "whole", 1}, {"c", 0, "whole", 5}, {"here", 0, "claimed", 0}}, "", "c1 a1 b1",
+			map[gallery.RegionName]uint32{"a": 5, "c": 5, "b": 6}},
+		"the nearest member first": {
+			[]copyOf{{"a", 0, "whole", 1}, {"b", 0, "claimed", 0}, {"c", 0, "claimed", 0}, {"here", 0, "claimed", 0}}, "", "a1 c1+ b1+",
+			map[gallery.RegionName]uint32{"b": 2, "c": 1}},
+		"no region is nearer than this one": {
+			[]copyOf{{"a", 0, "whole", 1}, {"here", 1, "whole", 2}, {"here", 0, "claimed", 0}}, "", "here2 a1",
+			map[gallery.RegionName]uint32{"a": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := state.New()
@@ -55,6 +68,9 @@ func TestWhoIsAsked(t *testing.T) {
 			}
 			for _, r := range c.rows {
 				state.Put(tx, replica(disk, r))
+			}
+			for region, n := range c.far {
+				state.Put(tx, &gallery.Distance{Pair: gallery.PairOf("here", region), Distance: n})
 			}
 			if err := tx.Commit(); err != nil {
 				t.Fatal(err)

@@ -172,7 +172,7 @@ func (d *dispatcher) judge(l landing) {
 		return
 	default:
 		places.well(l.from)
-		l.from.speed.done(bytes, l.took)
+		l.from.speed.done(bytes, l.took, places.now())
 		if bytes >= least {
 			d.usual += (l.took - d.usual) / 4
 		}

@@ -31,7 +31,7 @@ func (d *dispatcher) launch(ctx context.Context) error {
 	}
 }
 
-// idle returns the sources that may be asked now, the fastest first; those of which nothing is known keep their order.
+// idle returns the sources that may be asked now, the best first.
 func (d *dispatcher) idle() (out []*place) {
 	used := d.used()
 	for _, s := range d.r.places.list() {
@@ -39,6 +39,11 @@ func (d *dispatcher) idle() (out []*place) {
 			out = append(out, s)
 		}
 	}
+	if slices.ContainsFunc(out, (*place).said) {
+		byDistance(out)
+		return out
+	}
+	// The fastest first; those of which nothing is known keep their order.
 	slices.SortStableFunc(out, func(a, b *place) int {
 		x, _ := a.speed.get()
 		y, _ := b.speed.get()
@@ -47,36 +52,6 @@ func (d *dispatcher) idle() (out []*place) {
 		}
 		return cmp.Compare(y, x)
 	})
-	return out
-}
-
-// maxWhole is how many whole holders are asked at once. The others stand by: so whoever has had the disk longest, whom
-// everybody knows, is spared where there are newer copies, which sources come first in their list.
-const maxWhole = 3
-
-// used returns the members and the first whole holders that are good, and of those that stand by whoever has what none of them has: a
-// holder may have lost something.
-func (d *dispatcher) used() map[*place]bool {
-	out := map[*place]bool{}
-	var standing []*place
-	whole := 0
-	for _, s := range d.r.places.list() {
-		if !d.r.places.good(s) {
-			continue
-		}
-		if s.member == nil {
-			if whole++; whole > maxWhole {
-				standing = append(standing, s)
-				continue
-			}
-		}
-		out[s] = true
-	}
-	for _, s := range standing {
-		if d.needed(s, out) {
-			out[s] = true
-		}
-	}
 	return out
 }
 
@@ -98,6 +73,9 @@ func (d *dispatcher) needed(s *place, used map[*place]bool) bool {
 // streams is how many flights at once a source may have.
 func (d *dispatcher) streams(s *place) int {
 	n := d.r.o.Streams
+	if n == 0 && d.doubtful(s) {
+		return 1
+	}
 	if n == 0 {
 		n = s.speed.flights()
 		if len(d.members) > 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,7 @@ type place struct {
 	key    string
 	member *member // nil: it holds the whole disk
 	speed  *speed
+	far    atomic.Uint32 // its distance, as it was last said; 0: nothing is
 
 	// Guarded by places.mu.
 	failures int // in a row; what several flights see at once counts once
@@ -55,6 +57,13 @@ func keyOf(s Source) string {
 	return s.Name()
 }
 
+func distanceOf(s Source) uint32 {
+	if d, ok := s.(Distant); ok {
+		return d.Distance()
+	}
+	return 0
+}
+
 // refresh makes the sources be these. It returns those that are new. known tells the same sources apart
 // only by their keys, and by whether they are whole.
 func (p *places) refresh(sources []Source) (added []*place) {
@@ -77,6 +86,7 @@ func (p *places) refresh(sources []Source) (added []*place) {
 		if old != nil {
 			there[old], order[old] = true, i
 			old.gone = false
+			old.far.Store(distanceOf(s))
 		}
 	}
 	for _, s := range p.all {

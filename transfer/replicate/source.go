@@ -1,6 +1,7 @@
 package replicate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,13 @@ type Member interface {
 
 // Keyed is a Source whose name is not unique: sources with one key are the same. Without it the name is the key.
 type Keyed interface{ Key() string }
+
+// Distant is a Source of which somebody has said how far it is, from 1 on; 0: nothing. Only which of two is nearer counts, and only for
+// want of measurements.
+type Distant interface{ Distance() uint32 }
+
+// CompareDistance orders distances, the nearest first; of what nothing is said comes last.
+func CompareDistance(a, b uint32) int { return cmp.Compare(a-1, b-1) } // 0 becomes the largest
 
 // Busy is the error of a source that has too much to do: it has not failed.
 type Busy struct {

@@ -37,6 +37,7 @@ type speed struct {
 	mu   sync.Mutex
 	rate float64       // stored bytes per second of one flight; 0: not known
 	rtt  time.Duration // from a request to the first frame, the least of late; 0: not known
+	at   time.Time     // when rate was last measured
 }
 
 // first tells when an answer began.
@@ -54,7 +55,7 @@ func (s *speed) first(d time.Duration) {
 const least = 256 << 10
 
 // done tells what a flight brought.
-func (s *speed) done(bytes int64, took time.Duration) {
+func (s *speed) done(bytes int64, took time.Duration, now time.Time) {
 	if bytes < least {
 		return
 	}
@@ -65,6 +66,20 @@ func (s *speed) done(bytes int64, took time.Duration) {
 		s.rate = rate
 	}
 	s.rate += 0.3 * (rate - s.rate)
+	s.at = now
+}
+
+// fades is how long a measurement speaks against a source that should be good.
+const fades = 10 * time.Minute
+
+// lately is the rate, if it was measured not long ago.
+func (s *speed) lately(now time.Time) float64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if age := now.Sub(s.at); age < 0 || age > fades {
+		return 0
+	}
+	return s.rate
 }
 
 func (s *speed) get() (rate float64, rtt time.Duration) {

@@ -1,0 +1,117 @@
+package replicate
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// maxWhole is how many whole holders are asked at once. The others stand by: so whoever has had the disk longest, whom
+// everybody knows, is spared where there are newer copies, which sources come first in their list.
+const maxWhole = 3
+
+// used returns the members and the whole holders that are chosen, and of those that stand by whoever has what none of them has: a
+// holder may have lost something.
+func (d *dispatcher) used() map[*place]bool {
+	out := map[*place]bool{}
+	var whole []*place
+	for _, s := range d.r.places.list() {
+		switch {
+		case !d.r.places.good(s):
+		case s.member == nil:
+			whole = append(whole, s)
+		default:
+			out[s] = true
+		}
+	}
+	chosen, standing := d.choose(whole)
+	for _, s := range chosen {
+		out[s] = true
+	}
+	for _, s := range standing {
+		if d.needed(s, out) {
+			out[s] = true
+		}
+	}
+	return out
+}
+
+// muchFaster is how many times as fast a source must be to go before a nearer one.
+const muchFaster = 2
+
+// choose says which of the good whole holders are asked: the first ones. Where distances are said the first are the nearest, and
+// measurements may know better: the slowest makes place for one that is known to be much faster, and as long as none but those asked
+// are measured, another one is tried: the nearest.
+func (d *dispatcher) choose(whole []*place) (chosen, standing []*place) {
+	n := min(maxWhole, len(whole))
+	chosen, standing = whole[:n:n], whole[n:]
+	if len(standing) == 0 || !slices.ContainsFunc(whole, (*place).said) {
+		return chosen, standing
+	}
+	chosen, standing = slices.Clone(chosen), slices.Clone(standing)
+	for i, s := range standing {
+		rate, _ := s.speed.get()
+		slowest := d.slowest(chosen)
+		if slowest < 0 { // not all of those are measured
+			return chosen, standing
+		}
+		if rate == 0 { // the nearest that is not measured
+			return append(chosen, s), slices.Delete(standing, i, i+1)
+		}
+		if rate > muchFaster*chosen[slowest].speed.lately(d.r.places.now()) {
+			chosen[slowest], standing[i] = s, chosen[slowest]
+		}
+	}
+	return chosen, standing
+}
+
+// slowest is the place of the slowest in a list; negative: of one too little is known.
+func (d *dispatcher) slowest(list []*place) int {
+	at, least := -1, 0.0
+	for i, s := range list {
+		rate := s.speed.lately(d.r.places.now())
+		if rate == 0 {
+			return -1
+		}
+		if at < 0 || rate < least {
+			at, least = i, rate
+		}
+	}
+	return at
+}
+
+// byDistance puts the nearest first, but for those that are much slower than the fastest, and those that are slower again. Of what is not
+// measured the best is thought.
+func byDistance(list []*place) {
+	best := 0.0
+	for _, s := range list {
+		rate, _ := s.speed.get()
+		best = max(best, rate)
+	}
+	class := map[*place]int{}
+	for _, s := range list {
+		if rate, _ := s.speed.get(); rate > 0 {
+			class[s] = int(math.Log2(best/rate) / math.Log2(muchFaster))
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *place) int {
+		return cmp.Or(cmp.Compare(class[a], class[b]), CompareDistance(a.far.Load(), b.far.Load()))
+	})
+}
+
+// said says whether the source's distance is.
+func (s *place) said() bool { return s.far.Load() != 0 }
+
+// doubtful says whether a whole holder is farther than another one that is asked, and nothing is measured of it: it shows with one request at
+// once what it can do.
+func (d *dispatcher) doubtful(s *place) bool {
+	if rate, _ := s.speed.get(); rate != 0 || s.member != nil {
+		return false
+	}
+	for u := range d.used() {
+		if u.member == nil && CompareDistance(u.far.Load(), s.far.Load()) < 0 {
+			return true
+		}
+	}
+	return false
+}
