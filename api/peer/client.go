@@ -153,7 +153,7 @@ func (c *Client) Frames(ctx context.Context, node gallery.NodeID, disk gallery.D
 	if err := errors.Join(w.Chunks(want), w.End()); err != nil {
 		return nil, err
 	}
-	asked := Asked{Disk: disk, Class: classOf(ctx), Sharers: Sharers{Whole, 1}}
+	asked := Asked{Disk: disk, Class: classOf(ctx), Sharers: Sharers{Part: Whole, Nodes: 1}}
 	if c.Steering != nil {
 		var end func()
 		asked.Sharers, end = c.Steering.Begin(node)

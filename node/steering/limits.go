@@ -34,7 +34,12 @@ func (s *Steering) apply() {
 	defer s.mu.Unlock()
 	v := s.o.State()
 	limits := map[pace.Key]int64{}
-	part := func(k pace.Key, r gallery.Rate) { limits[k] = int64(r) / int64(1+s.others(k)) }
+	s.know(v)
+	clear(s.rates)
+	part := func(k pace.Key, r gallery.Rate) {
+		s.rates[k] = int64(r)
+		limits[k] = int64(float64(r) * float64(s.take(k)) / peer.Millionths)
+	}
 	for _, l := range v.Limits() {
 		switch k := l.Key; {
 		case k.From == s.o.Region && k.To != "":
@@ -62,9 +67,9 @@ func (s *Steering) arriving(v *state.View, l *gallery.Limit, limits map[pace.Key
 		if id != l.Key.ToNode && (node == nil || node.Region != l.Key.To || l.Key.To == "") {
 			continue
 		}
-		rate := int64(l.Rate) * int64(n.Part) / peer.Whole
-		if l.Key.ToNode == "" {
-			rate /= int64(n.Nodes)
+		rate := n.Of(int64(l.Rate))
+		if l.Key.ToNode != "" {
+			rate = int64(l.Rate) * int64(n.Part) / peer.Whole
 		}
 		if old, ok := limits[arriveAt(id)]; !ok || rate < old {
 			limits[arriveAt(id)] = rate

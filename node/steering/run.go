@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"loggia/api/peer"
 	"loggia/fsm/state"
 	"loggia/gallery"
 )
@@ -40,51 +39,40 @@ func (s *Steering) share(ctx context.Context) {
 			return
 		}
 		s.measure()
+		s.weigh()
 		s.exchange(ctx, s.o.State())
 	}
 }
 
-// exchange tells the region's other nodes what this one uses, and hears what they do; and it tells sources their parts. Where nothing is limited nobody is asked.
+// exchange tells the region's other nodes what this one could use and what it lends them, and hears the same of them; and it tells sources their parts. Where
+// nothing is limited nobody is asked.
 func (s *Steering) exchange(ctx context.Context, v *state.View) {
 	ctx, cancel := context.WithTimeout(ctx, tick)
 	defer cancel()
+	s.apply() // what was borrowed may have run out
 	var work sync.WaitGroup
 	defer work.Wait()
 	work.Go(func() { s.tell(ctx) })
-	others := v.Nodes(s.o.Region)
-	s.keep(others)
-	if len(others) < 2 || len(v.Limits()) == 0 {
+	if len(v.Limits()) == 0 {
 		return
 	}
-	own := peer.Shares{Active: s.active()}
-	for _, n := range others {
-		if n.ID == s.o.Self {
-			continue
+	for _, n := range v.Nodes(s.o.Region) {
+		if n.ID != s.o.Self {
+			work.Go(func() { s.ask(ctx, n.ID) })
 		}
-		work.Go(func() {
-			said, err := s.o.Peers.Shares(ctx, n.ID, own)
-			if err != nil {
-				s.o.Log.Debug("a node of the region does not say what limits it uses", "peer", n.ID, "error", err)
-				return
-			}
-			s.hear(n.ID, said.Active)
-		})
 	}
 	work.Wait()
-	s.apply()
+	s.tell(ctx)
 }
 
-// keep forgets nodes that are no more.
-func (s *Steering) keep(nodes []*gallery.Node) {
-	is := map[gallery.NodeID]bool{}
-	for _, n := range nodes {
-		is[n.ID] = true
+// ask has one exchange with a node of the region.
+func (s *Steering) ask(ctx context.Context, id gallery.NodeID) {
+	asked := s.o.Now()
+	said, err := s.o.Peers.Shares(ctx, id, s.question(id))
+	if err != nil {
+		s.o.Log.Debug("a node of the region does not say what limits it uses", "peer", id, "error", err)
+		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id := range s.heard {
-		if !is[id] {
-			delete(s.heard, id)
-		}
-	}
+	s.answered(id, said, asked)
+	s.apply()
 }

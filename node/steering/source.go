@@ -66,7 +66,8 @@ func (s *Steering) part(x *source) peer.Sharers {
 		}
 		part = (1-byRate)/float64(n) + byRate*rate/all
 	}
-	return peer.Sharers{Part: int(part * peer.Whole), Nodes: 1 + s.others(regionIn)}.Valid()
+	share := max(1, s.take(regionIn))
+	return peer.Sharers{Part: int(part * peer.Whole), Nodes: (peer.Millionths + share - 1) / share, Share: share}.Valid()
 }
 
 // measure takes the rates of sources, and forgets those that are not asked any more.

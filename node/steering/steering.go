@@ -25,7 +25,7 @@ type Options struct {
 	Watched func() (*state.View, *state.Watch)
 	State   func() *state.View
 	Peers   Peers
-	Now     func() time.Time
+	Now     func() time.Time // with the process's monotonic count, as that of time.Now
 	Log     *slog.Logger
 }
 
@@ -36,8 +36,11 @@ type Steering struct {
 	poke  chan struct{} // a limit came into use
 
 	mu sync.Mutex
-	// heard is what other nodes of the region last said that they use.
-	heard map[gallery.NodeID]heard
+	// near are the other nodes of the region, each of which has its even share of the limits.
+	near  map[gallery.NodeID]*neighbour
+	rates map[pace.Key]int64 // the region's limits, as apply found them last
+	uses  map[pace.Key]use
+	born  time.Time
 	// sources are the nodes that this one takes something from.
 	sources map[gallery.NodeID]*source
 	// sharers is what receivers said in their last request; of nodes with open requests and a little longer.
@@ -45,11 +48,6 @@ type Steering struct {
 	gates   map[gallery.NodeID]chan struct{}
 	limited bool      // whether something that arrives here is
 	counted time.Time // when the rates of sources were last taken
-}
-
-type heard struct {
-	active map[pace.Key]bool
-	at     time.Time
 }
 
 // sharer says among how many senders a receiver's limits are divided.
@@ -60,7 +58,8 @@ type sharer struct {
 
 // New returns a Steering; Run keeps it up to date.
 func New(o Options) *Steering {
-	s := &Steering{o: o, pacer: pace.New(nil), poke: make(chan struct{}, 1), heard: map[gallery.NodeID]heard{}, sources: map[gallery.NodeID]*source{},
+	s := &Steering{o: o, pacer: pace.New(nil), poke: make(chan struct{}, 1), born: o.Now(),
+		near: map[gallery.NodeID]*neighbour{}, rates: map[pace.Key]int64{}, uses: map[pace.Key]use{}, sources: map[gallery.NodeID]*source{},
 		sharers: map[gallery.NodeID]sharer{}, gates: map[gallery.NodeID]chan struct{}{}}
 	s.pacer.OnStart(s.wake)
 	return s

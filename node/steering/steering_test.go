@@ -34,31 +34,57 @@ type rig struct {
 	mu    sync.Mutex
 	index uint64
 	nodes map[gallery.NodeID]*Steering
-	cut   atomic.Bool // nobody of region a hears another one
+	away  sync.Map // nodes that hear nobody and are heard by nobody
+	work  sync.WaitGroup
+	ctx   context.Context
 	end   func()
 }
 
 func newRig(t *testing.T, running ...int) *rig {
+	return newRigOf(t, []gallery.RegionName{"a", "a", "b", "b", "c"}, running...)
+}
+
+func newRigOf(t *testing.T, regions []gallery.RegionName, running ...int) *rig {
 	r := &rig{t: t, state: state.New(), nodes: map[gallery.NodeID]*Steering{}}
-	for n, region := range []gallery.RegionName{"a", "a", "b", "b", "c"} {
+	for n, region := range regions {
 		r.put(func(tx *state.Tx) { state.Put(tx, &gallery.Node{ID: node(n + 1), Region: region}) })
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	var work sync.WaitGroup
+	r.ctx, r.end = ctx, func() { cancel(); r.work.Wait() }
 	for _, n := range running {
-		id := node(n)
-		s := New(Options{Self: id, Region: r.state.View().Node(id).Region, Watched: func() (*state.View, *state.Watch) { return r.state.View().Watched() }, State: r.state.View,
-			Peers: wire{r, id}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
-		r.nodes[id] = s
-		work.Go(func() {
-			if err := s.Run(ctx); err != nil {
-				t.Error(err)
-			}
-		})
+		r.start(n)
 	}
-	r.end = func() { cancel(); work.Wait() }
 	return r
 }
+
+// start begins the steering of a node; of one that had some it is another process.
+func (r *rig) start(n int) (stop func()) {
+	id := node(n)
+	ctx, cancel := context.WithCancel(r.ctx)
+	s := New(Options{Self: id, Region: r.state.View().Node(id).Region, Watched: func() (*state.View, *state.Watch) { return r.state.View().Watched() }, State: r.state.View,
+		Peers: wire{r, id}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	r.mu.Lock()
+	r.nodes[id] = s
+	r.mu.Unlock()
+	done := make(chan struct{})
+	r.work.Go(func() {
+		defer close(done)
+		if err := s.Run(ctx); err != nil {
+			r.t.Error(err)
+		}
+	})
+	return func() { cancel(); <-done }
+}
+
+// of is the steering of a node; nil: it does not run.
+func (r *rig) of(id gallery.NodeID) *Steering {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.nodes[id]
+}
+
+func (r *rig) cut(n int)  { r.away.Store(node(n), true) }
+func (r *rig) heal(n int) { r.away.Delete(node(n)) }
 
 func (r *rig) put(fn func(*state.Tx)) {
 	r.mu.Lock()
@@ -82,13 +108,23 @@ type wire struct {
 	from gallery.NodeID
 }
 
-// Shares implements Peers.
-func (w wire) Shares(_ context.Context, to gallery.NodeID, own peer.Shares) (peer.Shares, error) {
-	s := w.r.nodes[to]
-	if s == nil || w.r.cut.Load() {
-		return peer.Shares{}, errors.New("no route")
+// Shares implements Peers. What is lost on the way is waited for.
+func (w wire) Shares(ctx context.Context, to gallery.NodeID, own peer.Shares) (peer.Shares, error) {
+	lost := func() bool {
+		_, from := w.r.away.Load(w.from)
+		_, there := w.r.away.Load(to)
+		return from || there
 	}
-	return s.Heard(w.from, own), nil
+	s := w.r.of(to)
+	if s == nil || lost() {
+		<-ctx.Done()
+		return peer.Shares{}, ctx.Err()
+	}
+	answer := s.Heard(w.from, own)
+	if lost() {
+		return peer.Shares{}, errors.New("the answer is lost")
+	}
+	return answer, nil
 }
 
 // sink counts, and is never full. A write takes a moment, so that what is not limited lets time go on.
@@ -103,13 +139,18 @@ func (s *sink) Write(b []byte) (int, error) {
 // send answers requests of a node until stop is called.
 func (r *rig) send(from, to int, n peer.Sharers) (s *sink, stop func()) {
 	s = &sink{}
+	return s, r.into(s, from, to, n)
+}
+
+// into is send with a sink that is there.
+func (r *rig) into(s *sink, from, to int, n peer.Sharers) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var work sync.WaitGroup
 	for range 3 {
 		work.Go(func() {
 			frame := make([]byte, 256<<10)
 			for ctx.Err() == nil {
-				w, done, err := r.nodes[node(from)].Outgoing(ctx, node(to), peer.Asked{Disk: "d", Class: pace.Normal, Sharers: n}, s)
+				w, done, err := r.of(node(from)).Outgoing(ctx, node(to), peer.Asked{Disk: "d", Class: pace.Normal, Sharers: n}, s)
 				for err == nil {
 					_, err = w.Write(frame)
 					if ctx.Err() != nil {
@@ -122,7 +163,7 @@ func (r *rig) send(from, to int, n peer.Sharers) (s *sink, stop func()) {
 			}
 		})
 	}
-	return s, func() { cancel(); work.Wait() }
+	return func() { cancel(); work.Wait() }
 }
 
 // rate measures for ten seconds, in bytes per second.
@@ -152,12 +193,13 @@ func TestEveryLimit(t *testing.T) {
 		sharers peer.Sharers
 		want    float64
 	}{
-		"pair":                               {gallery.LimitKey{From: "a", To: "b"}, only, 10 * mb},
-		"another pair":                       {gallery.LimitKey{From: "b", To: "a"}, only, 194 * mb},
-		"out of the region":                  {gallery.LimitKey{From: "a"}, only, 10 * mb},
-		"out of the node":                    {gallery.LimitKey{FromNode: node(1)}, only, 10 * mb},
-		"into the region":                    {gallery.LimitKey{To: "b"}, only, 10 * mb},
-		"into the region, of two nodes":      {gallery.LimitKey{To: "b"}, peer.Sharers{Part: peer.Whole, Nodes: 2}, 5 * mb},
+		"pair":                          {gallery.LimitKey{From: "a", To: "b"}, only, 10 * mb},
+		"another pair":                  {gallery.LimitKey{From: "b", To: "a"}, only, 194 * mb},
+		"out of the region":             {gallery.LimitKey{From: "a"}, only, 10 * mb},
+		"out of the node":               {gallery.LimitKey{FromNode: node(1)}, only, 10 * mb},
+		"into the region":               {gallery.LimitKey{To: "b"}, only, 10 * mb},
+		"into the region, of two nodes": {gallery.LimitKey{To: "b"}, peer.Sharers{Part: peer.Whole, Nodes: 2}, 5 * mb},
+		"into the region, which has said its share": {gallery.LimitKey{To: "b"}, peer.Sharers{Part: 500, Nodes: 9, Share: peer.Millionths / 2}, 2.5 * mb},
 		"into the node":                      {gallery.LimitKey{ToNode: node(3)}, peer.Sharers{Part: peer.Whole, Nodes: 2}, 10 * mb},
 		"into the node, of two sources":      {gallery.LimitKey{ToNode: node(3)}, peer.Sharers{Part: 500, Nodes: 1}, 5 * mb},
 		"into another node":                  {gallery.LimitKey{ToNode: node(4)}, only, 194 * mb},
@@ -165,7 +207,7 @@ func TestEveryLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := newRig(t, 1)
+				r := newRig(t, 1, 2)
 				r.limit(x.k, 10*mb)
 				s, stop := r.send(1, 3, x.sharers)
 				time.Sleep(time.Second)
@@ -215,38 +257,10 @@ func TestChangeTakesEffectWithinASecond(t *testing.T) {
 	})
 }
 
-func TestNodesOfARegionDivideItsLimits(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 1, 2)
-		r.limit(gallery.LimitKey{From: "a", To: "b"}, 10*mb)
-		one, stopOne := r.send(1, 3, only)
-		time.Sleep(3 * time.Second)
-		within(t, "alone", rate(one)[0], 10*mb)
-		two, stopTwo := r.send(2, 4, only)
-		got := rate(one, two) // from the first moment on
-		within(t, "the sum while the second begins", got[0]+got[1], 10*mb)
-		within(t, "the second's part", got[1], 5*mb)
-		r.cut.Store(true)
-		got = rate(one, two)
-		if sum := got[0] + got[1]; sum > 20*mb {
-			t.Errorf("cut off from each other: %.0f bytes/s", sum)
-		}
-		r.cut.Store(false)
-		time.Sleep(2 * time.Second)
-		got = rate(one, two)
-		within(t, "the sum after the cut", got[0]+got[1], 10*mb)
-		stopOne()
-		time.Sleep(silence)
-		within(t, "the second alone", rate(two)[0], 10*mb)
-		stopTwo()
-		r.end()
-	})
-}
-
 // TestReceiverHoldsTheSum: two sources send what they like.
 func TestReceiverHoldsTheSum(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 3)
+		r := newRig(t, 3, 4)
 		r.limit(gallery.LimitKey{To: "b"}, 10*mb)
 		s := r.nodes[node(3)]
 		var got atomic.Int64
@@ -277,7 +291,7 @@ func (endless) Read(b []byte) (int, error) { return len(b), nil }
 // TestSourcesDivideWhatMayArrive joins a receiver with two sources: they keep below its limit from the first second on, however unlike they are.
 func TestSourcesDivideWhatMayArrive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 1, 3, 5)
+		r := newRig(t, 1, 3, 4, 5)
 		r.limit(gallery.LimitKey{To: "b"}, 10*mb)
 		r.limit(gallery.LimitKey{From: "c"}, mb) // node 5 is slow
 		s := r.nodes[node(3)]
@@ -289,7 +303,7 @@ func TestSourcesDivideWhatMayArrive(t *testing.T) {
 			work.Go(func() {
 				defer end()
 				out, in := io.Pipe()
-				w, done, err := r.nodes[node(from)].Outgoing(ctx, node(3), peer.Asked{Disk: "d", Sharers: n}, meter{in, arrived[from]})
+				w, done, err := r.of(node(from)).Outgoing(ctx, node(3), peer.Asked{Disk: "d", Sharers: n}, meter{in, arrived[from]})
 				if err != nil {
 					t.Error(err)
 					return
@@ -350,7 +364,7 @@ func TestSources(t *testing.T) {
 	n, endOne := s.Begin(node(3))
 	_, again := s.Begin(node(3))
 	m, endTwo := s.Begin(node(5))
-	if n != only || m.Part != 500 || m.Nodes != 1 {
+	if want := (peer.Sharers{Part: peer.Whole, Nodes: 1, Share: peer.Millionths}); n != want || m.Part != 500 || m.Nodes != 1 {
 		t.Errorf("%+v, %+v", n, m)
 	}
 	s.sources[node(3)].bytes.Add(9 * mb)

@@ -60,6 +60,7 @@ type bucket struct {
 	level  float64 // bytes that may go now; below zero: debt
 	at     time.Duration
 	used   time.Duration // when it was last asked for
+	sum    float64       // bytes that it ever let through
 	credit [classes]float64
 	// waiting counts the flows that wait for it, by class; the scheduler counts anew each time.
 	waiting [classes]int
@@ -94,6 +95,7 @@ func (b *bucket) higher(c Class) bool {
 // take pays for a piece of class c, and keeps the credit of the classes below.
 func (b *bucket) take(n float64, c Class) {
 	b.level -= n
+	b.sum += n
 	if b.higher(c) {
 		b.credit[c] = max(0, b.credit[c]-n)
 	}

@@ -251,12 +251,12 @@ func TestActiveAndStart(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if a := p.Active(); started != 1 || len(a) != 1 || !a["k"] {
-			t.Errorf("active %v, started %d times", a, started)
+		if u := p.Used(); started != 1 || !u["k"].Active || u["k"].Sum != 3*cost(1000) || u["other"] != (Use{}) {
+			t.Errorf("used %v, started %d times", u, started)
 		}
 		time.Sleep(3 * time.Second)
-		if a := p.Active(); len(a) != 0 {
-			t.Errorf("active %v after silence", a)
+		if u := p.Used(); u["k"].Active || u["k"].Sum != 3*cost(1000) {
+			t.Errorf("used %v after silence", u)
 		}
 		if err := f.Wait(t.Context(), 1); err != nil || started != 2 {
 			t.Errorf("%v, started %d times", err, started)

@@ -66,20 +66,24 @@ func (p *Pacer) Set(limits map[Key]int64) {
 // idle is how long a limit counts as used after it was asked for.
 const idle = 2 * time.Second
 
-// Active returns the limits that were asked for within the last seconds.
-func (p *Pacer) Active() map[Key]bool {
+// Use is what goes through a limit.
+type Use struct {
+	Sum    float64 // bytes so far, as limits count them
+	Active bool    // it was asked for within the last seconds
+}
+
+// Used returns the use of every limit.
+func (p *Pacer) Used() map[Key]Use {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out, now := map[Key]bool{}, p.clock()
+	out, now := map[Key]Use{}, p.clock()
 	for _, f := range p.waiting {
 		for _, b := range f.along(p.table.Load()) {
 			b.used = now
 		}
 	}
 	for k, b := range p.table.Load().buckets {
-		if now-b.used < idle {
-			out[k] = true
-		}
+		out[k] = Use{b.sum, now-b.used < idle}
 	}
 	return out
 }
