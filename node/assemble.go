@@ -111,14 +111,14 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	collector := collection.New(collection.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Reports: n.reports,
 		Settle: func(ctx context.Context) error { _, _, err := settled.Settle(ctx, "strong"); return err }, Depot: store, Pool: mem.packs, Encoder: mem.enc,
 		TempDir: n.dir.Temp(), Period: n.opts.Collection.Period, Grace: n.opts.Collection.Grace, Lease: replication.Lease,
-		Rates: collect.Rates{Requests: n.opts.Collection.Requests, Bytes: int64(n.opts.Collection.Bytes)}, Now: time.Now, Log: n.log.With("component", "collection")})
+		Rates: collect.Rates{Requests: n.opts.Collection.Requests, Bytes: int64(n.opts.Collection.Bytes)}, Now: n.clock.Now, Log: n.log.With("component", "collection")})
 	checker := checking.New(checking.Options{Self: n.id.Node, Region: n.id.Region, State: n.m.View, Reports: n.reports, Depot: store, Pool: mem.packs, Encoder: mem.enc,
 		Settle:  func(ctx context.Context) error { _, _, err := settled.Settle(ctx, "strong"); return err },
 		TempDir: n.dir.Temp(), Lease: replication.Lease, Rates: collect.Rates{Requests: n.opts.Collection.Requests, Bytes: int64(n.opts.Collection.Bytes)},
-		Now: time.Now, Log: n.log.With("component", "checking")})
+		Now: n.clock.Now, Log: n.log.With("component", "checking")})
 	loop := replication.New(replication.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Reports: n.reports,
 		Sources: finder, Seeds: seeds, Speeds: replicate.NewSpeeds(), Depot: store, Live: registry, Pool: mem.packs, Scratch: mem.scratch, Decoder: mem.dec, Encoder: mem.enc,
-		TempDir: n.dir.Temp(), Patience: steer.Patience, Alive: finder.Alive, Holding: func() bool { return ups.Active() > 0 || collector.Active() || checker.Active() }, Now: time.Now, Log: n.log.With("component", "replication")})
+		TempDir: n.dir.Temp(), Patience: steer.Patience, Alive: finder.Alive, Holding: func() bool { return ups.Active() > 0 || collector.Active() || checker.Active() }, Now: n.clock.Now, Log: n.log.With("component", "replication")})
 	keeper := stores.New(stores.Options{Region: n.id.Region, Stores: n.opts.Stores, State: n.m.View, Reports: n.reports, Metrics: counted,
 		Ready: func(id gallery.StoreID, s blobstore.Store) { store.Add(id, s); loop.Poke(); collector.Poke() }, Now: time.Now, Log: n.log.With("component", "stores")})
 	web, err := imports.NewWeb(n.opts.Imports, n.defaultSubscription)
@@ -134,7 +134,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	n.serving, n.caughtUp = keeper.Faults, settled.CaughtUp
 	n.reg.MustRegister(&gauges{view: n.m.View, leading: n.raft.IsLeader, caughtUp: settled.CaughtUp, region: n.id.Region, live: registry, uploads: ups.Active})
 	board := status.New(status.Options{Self: n.id.Node, Region: n.id.Region, Version: local.Version, Watched: n.m.Watched, State: n.m.View,
-		Metadata: svc, Leader: n.raft.Leader, Own: func() []peer.Live { return ownLive(registry) }, Peers: n.peers, Ready: n.Ready, Now: time.Now})
+		Metadata: svc, Leader: n.raft.Leader, Own: func() []peer.Live { return ownLive(registry) }, Peers: n.peers, Ready: n.Ready, Now: n.clock.Now})
 
 	door := &joining.Door{Propose: n.reports.Propose, Authority: n.cred.Authority, Identity: n.id, Now: time.Now, Log: n.log,
 		Seat: func(id gallery.TokenID) gallery.Seat { return seatOf(n.m.View(), id) }}
@@ -142,21 +142,21 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	if err != nil {
 		return err
 	}
-	shown := links.Handler(signer, reading.Links{Reader: reader, Now: time.Now}, time.Now, n.log.With("component", "links"))
+	shown := links.Handler(signer, reading.Links{Reader: reader, Now: n.clock.Now}, n.clock.Now, n.log.With("component", "links"))
 	resources := arm.New(arm.Options{State: n.m.View, Log: n.reports, Settle: settled.Settle, Link: signer.Sign, Notes: board.Notes, Now: time.Now})
 	n.front = front.New(front.Options{Links: shown, Azure: azure.Options{Service: resources, Access: who, Verifier: who, Now: time.Now}, URL: n.opts.API.URL, Self: n.id.Node, Region: n.id.Region, Leader: n.raft, Peers: n.peers, Service: svc, Access: who, Names: rights.Names, Tokens: sts, Own: n.ownOrigin, CaughtUp: settled.CaughtUp, Status: board,
 		Uploads: ups, Disks: reader, Check: checker, Nodes: n.nodesIn, Metrics: promhttp.HandlerFor(n.reg, promhttp.HandlerOpts{}), Join: door, Log: n.log.With("component", "api")})
 	n.serve(peer.Handler(&peerService{n: n, reader: reader, seeds: seeds, live: registry, steer: steer}, peerOf, n.log.With("component", "peers")))
 
 	leader := upkeep.New(upkeep.Options{Self: n.id.Node, Watched: n.m.Watched, Log: n.reports, Raft: seats{n.raft}, Lease: replication.Lease,
-		Understands: n.understands, Now: time.Now, Logger: n.log.With("component", "upkeep")})
+		Understands: n.understands, Now: n.clock.Now, Logger: n.log.With("component", "upkeep")})
 	n.background(map[string]func(context.Context) error{
 		"uploads": ups.Run, "stores": n.afterFounding(keeper.Run), "catching up": n.afterFounding(settled.CatchUp), "replication": n.afterFounding(loop.Run), "imports": n.afterFounding(importing.Run), "collection": n.afterFounding(collector.Run), "certificate": n.cred.Run,
 		"steering": n.afterFounding(steer.Run), "gossip": n.mingle, "warm": n.keepWarm, "founding": n.found, "hash": n.compare,
 		"upkeep": func(ctx context.Context) error {
 			return n.raft.raft.Lead(ctx, func(ctx context.Context) error {
 				g, ctx := errgroup.WithContext(ctx)
-				g.Go(func() error { return leader.Lead(upkeep.Since(ctx, time.Now())) })
+				g.Go(func() error { return leader.Lead(upkeep.Since(ctx, n.clock.Now())) })
 				g.Go(func() error { return n.rotator().Run(ctx) })
 				return g.Wait()
 			})

@@ -20,6 +20,7 @@ import (
 	"loggia/fsm/machine"
 	"loggia/gallery"
 	"loggia/internal/logbridge"
+	"loggia/internal/steady"
 	"loggia/node/config"
 	"loggia/node/credentials"
 	"loggia/node/debug"
@@ -50,6 +51,7 @@ type Node struct {
 
 	peers   *peer.Client
 	reports *proposal.Proposer
+	clock   *steady.Clock // of the log's times
 	reg     *prometheus.Registry
 	front   *front.Front
 	version string                   // of the binary
@@ -211,7 +213,8 @@ func (n *Node) openLog(ctx context.Context) error {
 	n.starting.Lock()
 	n.raft = &raftlog{self: n.id.Node, raft: raft, m: n.m, peers: n.peers}
 	n.starting.Unlock()
-	n.reports = &proposal.Proposer{Self: n.id.Node, Log: n.raft, Door: n.peers, Now: time.Now, Version: n.clusterVersion}
+	n.clock = steady.New(time.Now, steady.Count, func() time.Time { return n.m.View().Meta().Time })
+	n.reports = &proposal.Proposer{Self: n.id.Node, Log: n.raft, Door: n.peers, Now: n.clock.Now, Version: n.clusterVersion}
 	if has, err := raft.HasState(); err != nil || has || !n.id.Bootstrap {
 		return err
 	}

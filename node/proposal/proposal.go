@@ -36,7 +36,8 @@ type Proposer struct {
 	Self gallery.NodeID
 	Log  Log
 	Door Door
-	Now  func() time.Time
+	// Now is the time of the log where this node leads: other nodes' clocks do not count. It does not jump.
+	Now func() time.Time
 	// Version is what every member of the cluster understands, as far as this node knows; 0 before the founding.
 	Version func() uint32
 }
@@ -51,9 +52,10 @@ func (p *Proposer) understood(h command.Header, c command.Command) error {
 		Message: fmt.Sprintf("it needs cluster version %d and the cluster has %d: some member runs an older release, or is not reached", need, have)}
 }
 
-// Propose puts a person's command into the log; this node must lead. When it returns, the
+// Propose puts a person's command into the log; this node must lead, and its clock gives the time. When it returns, the
 // command has taken effect on this node.
 func (p *Proposer) Propose(ctx context.Context, h command.Header, c command.Command) (command.Result, error) {
+	h.Time = p.Now()
 	if err := p.understood(h, c); err != nil {
 		return command.Result{}, err
 	}
@@ -118,7 +120,8 @@ var reports = map[command.Kind]bool{
 	command.KindSnapshotComplete: true, command.KindSnapshotFail: true, command.KindVersionImported: true, command.KindVersionImportFailed: true,
 }
 
-// Accept is the leader's side of Report: it refuses what is no report.
+// Accept is the leader's side of Report: it refuses what is no report. The time is the leader's: a node whose clock is ahead would end claims and grace
+// times of all others.
 func (p *Proposer) Accept(ctx context.Context, from gallery.NodeID, data []byte) ([]byte, error) {
 	e, err := command.Decode(data)
 	if err != nil {
@@ -131,6 +134,10 @@ func (p *Proposer) Accept(ctx context.Context, from gallery.NodeID, data []byte)
 		return nil, &gallery.Error{Kind: gallery.ErrForbidden, Op: "accept report", Resource: string(from), Message: "a report starts no operation"}
 	}
 	if err := p.understood(e.Header, e.Body); err != nil {
+		return nil, err
+	}
+	e.Time = p.Now()
+	if data, err = command.Encode(e.Header, e.Body); err != nil {
 		return nil, err
 	}
 	res, err := p.Log.Propose(ctx, data)
