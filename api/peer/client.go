@@ -196,7 +196,7 @@ func busy(err error) error {
 		return err
 	}
 	after, _ := time.ParseDuration(remote.Text) // 0: the least
-	return &replicate.Busy{After: after}
+	return &replicate.Busy{After: max(0, after)}
 }
 
 // Shares tells a node about limits, and returns what it says of its own.
