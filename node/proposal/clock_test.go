@@ -2,12 +2,14 @@ package proposal
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"loggia/fsm/command"
 	"loggia/fsm/machine"
 	"loggia/gallery"
+	"loggia/internal/digest"
 	"loggia/internal/steady"
 )
 
@@ -95,6 +97,64 @@ func TestTimeOfTheLogDoesNotJump(t *testing.T) {
 					t.Fatalf("the clock %s jumps by %s: in minute %d the state's time goes on by %s", name, by, minute, d)
 				}
 			}
+		}
+	}
+}
+
+const (
+	theStore  gallery.StoreID  = "eeeeeeee-0000-4000-8000-000000000001"
+	theUpload gallery.UploadID = "ffffffff-0000-4000-8000-000000000001"
+	theNode   gallery.NodeID   = someID
+)
+
+// do proposes a command that must succeed and returns its value.
+func do[T any](r *jumpRig, c command.Command) *T {
+	r.t.Helper()
+	res, err := r.Proposer.Propose(r.t.Context(), command.Header{}, c)
+	v, err := As[T](res, errors.Join(err, res.Failure()))
+	if err != nil {
+		r.t.Fatalf("%s: %v", c.Kind(), err)
+	}
+	return &v
+}
+
+// TestJumpsEndNothing sets clocks while a node collects and another one takes in an upload: neither loses its claim, nothing may be deleted before its
+// time, and all of it still ends in time.
+func TestJumpsEndNothing(t *testing.T) {
+	const lease, grace = 2 * time.Minute, 30 * time.Minute
+	for _, by := range []time.Duration{time.Hour, -time.Hour} {
+		r := newJumpRig(t)
+		r.person(&command.ClusterInit{Cluster: gallery.Cluster{ID: someID, Tenant: someID, Subscription: someID, Version: command.CurrentVersion}})
+		r.person(&command.NodeJoin{Node: gallery.Node{ID: theNode, Region: "a", Address: "127.0.0.1:1", Seat: gallery.SeatVoter}})
+		r.person(&command.StorePut{Store: gallery.Store{ID: theStore, Region: "a", Name: "main", Class: gallery.ClassStandard, Kind: gallery.KindFilesystem}})
+		k := gallery.RepositoryKey{Store: theStore, Slot: 1, Domain: gallery.DomainOf(someID)}
+		claim := do[gallery.Repository](r, &command.RepositoryClaim{Repository: k, Node: theNode, Lease: lease}).Claim.Epoch
+		r.person(&command.RepositoryCondemn{Repository: k, List: digest.Of([]byte("list")), Claim: claim, Marked: r.index, Began: r.index})
+		sweep := &command.RepositorySweep{Repository: k, Claim: claim, Epoch: r.index, Grace: grace}
+		r.person(&command.UploadOpen{ID: theUpload, Domain: k.Domain, Region: "a", Store: theStore, Node: theNode, Content: gallery.ContentDisk, Size: 512, Lease: lease, Life: grace})
+
+		r.clock.set = by
+		r.report(by)
+		r.clock.passed += time.Minute
+		if n := do[command.Expired](r, &command.ExpireClaims{}).Count; n != 0 {
+			t.Errorf("a jump by %s ended %d claims", by, n)
+		}
+		if n := do[command.Expired](r, &command.ExpireUploads{}).Count; n != 0 {
+			t.Errorf("a jump by %s ended %d uploads", by, n)
+		}
+		res, err := r.Proposer.Propose(t.Context(), command.Header{}, sweep)
+		if err = errors.Join(err, res.Failure()); !errors.Is(err, gallery.ErrUnavailable) {
+			t.Errorf("after a jump by %s leave to delete: %v", by, err)
+		}
+		r.clock.passed += grace
+		r.person(&command.RegionPut{Region: gallery.Region{Name: "a"}})
+		r.clock.passed += grace / 2 // the clock may have gone at three quarters of its pace
+		r.person(sweep)
+		if n := do[command.Expired](r, &command.ExpireClaims{}).Count; n != 1 {
+			t.Errorf("after a jump by %s and its time %d claims ended", by, n)
+		}
+		if n := do[command.Expired](r, &command.ExpireUploads{}).Count; n != 1 {
+			t.Errorf("after a jump by %s and its time %d uploads ended", by, n)
 		}
 	}
 }
