@@ -20,6 +20,7 @@ type Abilities struct {
 	ConditionalPut bool `json:"conditionalPut"` // If-None-Match is really enforced
 	ServerCopy     bool `json:"serverCopy"`
 	Capacity       bool `json:"capacity"` // the store says how much room it has
+	Links          bool `json:"links"`    // a link opens its range and no other
 
 	// Checksum is the cheapest one that the store enforces, or "none"; Enforced lists them all.
 	Checksum blobstore.Checksum   `json:"checksum"`

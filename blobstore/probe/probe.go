@@ -51,6 +51,7 @@ func Probe(ctx context.Context, s blobstore.Store, o Options) (a Abilities, err 
 		{"conditional put", p.conditionalPut},
 		{"checksums", p.checksums},
 		{"copy", p.copy},
+		{"links", p.links},
 		{"capacity", p.capacity},
 		{"delete", p.delete},
 	} {

@@ -164,11 +164,12 @@ func (o Options) lookup() minio.BucketLookupType {
 }
 
 // transport is HTTP/1.1 only: one slow stream of an HTTP/2 connection holds up the others, and
-// no S3 service is faster with it. Large buffers save system calls on objects of several MiB.
-func (o Options) transport() (*http.Transport, error) {
-	roots, err := o.roots()
+// no S3 service is faster with it. Large buffers save system calls on objects of several MiB. ca is what vouches
+// for the service, in PEM; nil is the system's.
+func (o Options) transport() (transport *http.Transport, ca []byte, err error) {
+	roots, ca, err := o.roots()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -186,20 +187,21 @@ func (o Options) transport() (*http.Transport, error) {
 		ReadBufferSize:        256 << 10,
 		WriteBufferSize:       256 << 10,
 		DisableCompression:    true, // else the transport would change lengths
-	}, nil
+	}, ca, nil
 }
 
-func (o Options) roots() (*x509.CertPool, error) {
+// roots returns the authorities of the CA file, as a pool and in PEM; nil are the system's.
+func (o Options) roots() (*x509.CertPool, []byte, error) {
 	if o.CAFile == "" {
-		return nil, nil
+		return nil, nil, nil
 	}
-	pem, err := os.ReadFile(o.CAFile)
+	file, err := os.ReadFile(o.CAFile)
 	if err != nil {
-		return nil, fmt.Errorf("s3: CA file: %w", err)
+		return nil, nil, fmt.Errorf("s3: CA file: %w", err)
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("s3: CA file %s holds no certificate", o.CAFile)
+	ca, pool := certificates(file), x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(ca) {
+		return nil, nil, fmt.Errorf("s3: CA file %s holds no certificate", o.CAFile)
 	}
-	return pool, nil
+	return pool, ca, nil
 }

@@ -14,11 +14,12 @@ import (
 )
 
 // Store is a blobstore.Store in one bucket. It also is a Copier, a ChecksumPutter, a
-// ConditionalPutter, a Clock and an Expirer.
+// ConditionalPutter, a Clock, an Expirer and a Linker.
 type Store struct {
 	o         Options
 	core      minio.Core
 	transport *http.Transport
+	ca        []byte // certificates in PEM that vouch for the service; nil: the system's
 	prefix    string // before every key: empty, or ending in a slash
 }
 
@@ -33,7 +34,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	transport, err := o.transport()
+	transport, ca, err := o.transport()
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +50,7 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("s3: %w", err)
 	}
-	s := &Store{o: o, core: minio.Core{Client: client}, transport: transport}
+	s := &Store{o: o, core: minio.Core{Client: client}, transport: transport, ca: ca}
 	if o.Prefix != "" {
 		s.prefix = o.Prefix + "/"
 	}

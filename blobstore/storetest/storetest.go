@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) blobstore.Store) {
 		{"ListMany", testListMany},
 		{"ListStops", testListStops},
 		{"Copy", testCopy},
+		{"Links", testLinks},
 		{"Canceled", testCanceled},
 		{"CanceledOnItsWay", testCanceledOnItsWay},
 		{"Atomic", testAtomic},
