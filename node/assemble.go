@@ -100,7 +100,8 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	serving := serve.Options{Pool: mem.reads, Decoder: mem.dec, Encoder: mem.enc,
 		Damaged: func(err error) { n.log.Error("stored bytes are damaged or lost", "component", "reading", "error", err) }}
 	seeds := seeding.New()
-	reader := reading.New(reading.Options{Seeds: seeds, Region: n.id.Region, State: n.m.View, Depot: store, Find: svc.Find, Serve: serving,
+	var keeper *stores.Keeper // made below, before anybody reads
+	reader := reading.New(reading.Options{Linked: func(id gallery.StoreID) bool { return keeper.Linked(id) }, Seeds: seeds, Region: n.id.Region, State: n.m.View, Depot: store, Find: svc.Find, Serve: serving,
 		Settle: func(ctx context.Context) error { _, _, err := settled.Settle(ctx, ""); return err }})
 	registry := live.New(time.Now)
 	steer := steering.New(steering.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Peers: n.peers, Now: time.Now,
@@ -119,7 +120,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	loop := replication.New(replication.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Reports: n.reports,
 		Sources: finder, Seeds: seeds, Speeds: replicate.NewSpeeds(), Depot: store, Live: registry, Pool: mem.packs, Scratch: mem.scratch, Decoder: mem.dec, Encoder: mem.enc,
 		TempDir: n.dir.Temp(), Patience: steer.Patience, Alive: finder.Alive, Holding: func() bool { return ups.Active() > 0 || collector.Active() || checker.Active() }, Now: n.clock.Now, Log: n.log.With("component", "replication")})
-	keeper := stores.New(stores.Options{Region: n.id.Region, Stores: n.opts.Stores, State: n.m.View, Reports: n.reports, Metrics: counted,
+	keeper = stores.New(stores.Options{Region: n.id.Region, Stores: n.opts.Stores, State: n.m.View, Reports: n.reports, Metrics: counted,
 		Ready: func(id gallery.StoreID, s blobstore.Store) { store.Add(id, s); loop.Poke(); collector.Poke() }, Now: time.Now, Log: n.log.With("component", "stores")})
 	web, err := imports.NewWeb(n.opts.Imports, n.defaultSubscription)
 	if err != nil {

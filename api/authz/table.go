@@ -112,6 +112,7 @@ var table = []Rule{
 	{"POST", versionPath + "/resume", versions + "/write", theVersion},
 	{"GET", versionPath + "/disks/{lun}/tree", versions + "/read", theVersion},
 	{"POST", versionPath + "/disks/{lun}/frames", versions + "/read", theVersion},
+	{"POST", versionPath + "/disks/{lun}/links", versions + "/read", theVersion},
 
 	{"GET", snapshotPath, snapshots + "/read", theSnapshot},
 	{"PUT", snapshotPath, snapshots + "/write", theSnapshot},

@@ -1,7 +1,6 @@
 package client
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 
 	"loggia/gallery"
 	"loggia/transfer/chunk"
-	"loggia/transfer/manifest"
 	"loggia/transfer/pull"
 	"loggia/transfer/wire"
 )
@@ -136,17 +134,11 @@ func (t *tree) Close() error {
 
 // Fetch asks for chunks of spans.
 func (d *Disk) Fetch(ctx context.Context, want []pull.Want, fn func(stored []byte, refs []chunk.Ref) error) error {
-	var body bytes.Buffer
-	w := wire.NewWriter(&body)
-	for _, s := range want {
-		if err := errors.Join(w.Spans([]manifest.SpanRef{{Span: s.Span}}), w.Chunks(s.IDs)); err != nil {
-			return err
-		}
-	}
-	if err := w.End(); err != nil {
+	body, err := asking(want)
+	if err != nil {
 		return err
 	}
-	return d.again(ctx, func() error { return d.fetch(ctx, body.Bytes(), fn) })
+	return d.again(ctx, func() error { return d.fetch(ctx, body, fn) })
 }
 
 func (d *Disk) fetch(ctx context.Context, body []byte, fn func(stored []byte, refs []chunk.Ref) error) error {
@@ -155,10 +147,7 @@ func (d *Disk) fetch(ctx context.Context, body []byte, fn func(stored []byte, re
 		return err
 	}
 	defer resp.Body.Close()
-	buf, _ := d.buffers.Get().(*[]byte)
-	if buf == nil {
-		buf = new(make([]byte, usualRecord))
-	}
+	buf := d.buffer()
 	defer d.buffers.Put(buf)
 	in := wire.NewReader(resp.Body, *buf)
 	in.Grow = func(n int) ([]byte, error) { return make([]byte, n), nil } // n is at most wire.MaxRecord
@@ -184,6 +173,15 @@ func (d *Disk) fetch(ctx context.Context, body []byte, fn func(stored []byte, re
 			return fmt.Errorf("a %s record among frames", rec.Kind)
 		}
 	}
+}
+
+// buffer takes one of buffers, or makes one.
+func (d *Disk) buffer() *[]byte {
+	buf, _ := d.buffers.Get().(*[]byte)
+	if buf == nil {
+		buf = new(make([]byte, usualRecord))
+	}
+	return buf
 }
 
 // usualRecord holds the frames that publishers make; a longer one gets memory of its own.

@@ -32,6 +32,7 @@ func Handler(u Uploads, d Disks, guard *authz.Guard, log *slog.Logger) http.Hand
 	mux.HandleFunc("DELETE", "/v1/uploads/{id}", h.abandon)
 	mux.HandleFunc("GET", "/v1/galleries/{g}/images/{i}/versions/{v}/disks/{lun}/tree", h.tree)
 	mux.HandleFunc("POST", "/v1/galleries/{g}/images/{i}/versions/{v}/disks/{lun}/frames", h.frames)
+	mux.HandleFunc("POST", "/v1/galleries/{g}/images/{i}/versions/{v}/disks/{lun}/links", h.links)
 	return mux
 }
 
@@ -187,14 +188,36 @@ func (h *handler) tree(w http.ResponseWriter, r *http.Request) {
 	h.stream(w, r, func(out *wire.Writer) error { return h.d.Tree(r.Context(), v, out) })
 }
 
-func (h *handler) frames(w http.ResponseWriter, r *http.Request) {
+// asked reads which chunks of which disk are meant.
+func asked(w http.ResponseWriter, r *http.Request) (Version, []Ask, error) {
 	v, err := version(r)
-	var asks []Ask
-	if err == nil {
-		if asks, err = readAsks(respond.Body(w, r, maxAsks)); err != nil {
-			err = &gallery.Error{Kind: gallery.ErrInvalid, Field: "body", Message: "list of wanted chunks", Err: err}
-		}
+	if err != nil {
+		return v, nil, err
 	}
+	asks, err := readAsks(respond.Body(w, r, maxAsks))
+	if err != nil {
+		err = &gallery.Error{Kind: gallery.ErrInvalid, Field: "body", Message: "list of wanted chunks", Err: err}
+	}
+	return v, asks, err
+}
+
+// links answers secrets: they go to the client and nowhere else.
+func (h *handler) links(w http.ResponseWriter, r *http.Request) {
+	v, asks, err := asked(w, r)
+	var l v1.Links
+	if err == nil {
+		l, err = h.d.Links(r.Context(), v, asks)
+	}
+	if err != nil {
+		respond.Error(h.log, w, r, err)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	respond.JSON(w, http.StatusOK, l)
+}
+
+func (h *handler) frames(w http.ResponseWriter, r *http.Request) {
+	v, asks, err := asked(w, r)
 	if err != nil {
 		respond.Error(h.log, w, r, err)
 		return

@@ -40,4 +40,6 @@ type Disks interface {
 	Tree(ctx context.Context, d Version, w *wire.Writer) error
 	// Frames writes frames that hold the chunks asked for; one that is not in its span is refused.
 	Frames(ctx context.Context, d Version, asks []Ask, w *wire.Writer) error
+	// Links says which of these chunks the caller may read from the region's store, and gives links to them.
+	Links(ctx context.Context, d Version, asks []Ask) (v1.Links, error)
 }

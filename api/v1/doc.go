@@ -48,6 +48,7 @@
 //	DELETE /v1/uploads/{id}
 //	GET    .../versions/{v}/disks/{lun}/tree           manifest nodes, top down (transfer/wire)
 //	POST   .../versions/{v}/disks/{lun}/frames         wanted chunks -> frames (transfer/wire)
+//	POST   .../versions/{v}/disks/{lun}/links          wanted chunks -> Links to the region's store
 //
 // {lun} is "os" or the number of a data disk. PUT creates or replaces; If-Match and
 // If-None-Match: * work on every PUT, PATCH and DELETE of a gallery, image or version.

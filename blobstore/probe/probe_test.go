@@ -44,7 +44,7 @@ func TestFilesystem(t *testing.T) {
 	if !a.ReadAfterWrite || !a.ListAfterWrite || !a.Range || !a.Overwrite || !a.Delete || !a.ServerCopy || !a.Capacity {
 		t.Errorf("found %+v", a)
 	}
-	if a.ConditionalPut || a.Checksum != blobstore.ChecksumNone || a.SkewAlarm {
+	if a.ConditionalPut || a.Checksum != blobstore.ChecksumNone || a.SkewAlarm || a.Links {
 		t.Errorf("found %+v", a)
 	}
 	wantEmpty(t, s)
@@ -67,7 +67,7 @@ func TestRealServers(t *testing.T) {
 			}
 			text, err := json.Marshal(a)
 			t.Logf("%s, %v", text, err)
-			if !a.ReadAfterWrite || !a.ListAfterWrite || !a.Range || !a.Overwrite || !a.Delete || !a.ConditionalPut || !a.ServerCopy || a.SkewAlarm {
+			if !a.ReadAfterWrite || !a.ListAfterWrite || !a.Range || !a.Overwrite || !a.Delete || !a.ConditionalPut || !a.ServerCopy || !a.Links || a.SkewAlarm {
 				t.Errorf("found %s", text)
 			}
 			if a.Checksum != blobstore.ChecksumCRC32C || !slices.Equal(a.Enforced, blobstore.Checksums()) {

@@ -22,15 +22,18 @@ import (
 
 func (c *cli) pullCommand() *cobra.Command {
 	var out, seed, disk, region string
+	var links bool
 	var as outputFlags
 	cmd := &cobra.Command{Use: "pull GALLERY/IMAGE/VERSION", Short: "Write a disk of a version to a file or device, verified; VERSION may be latest", Args: cobra.ExactArgs(1),
 		Long: `Write a disk of a version to a sparse file, or over a block device, and verify every byte of it.
 What --seed (an older image of any format) already holds is not fetched. Interrupted, the same
-command goes on where it was. A qcow2 or VHD is written as its bytes arrive; one with --compress from a
+command goes on where it was. With --links the bytes come from the region's store itself, by links that the node gives
+and that run out within minutes; what the store does not give comes through the node. A qcow2 or VHD is written as its bytes arrive; one with --compress from a
 raw file beside it, which needs room for both.`}
 	f := cmd.Flags()
 	f.StringVarP(&out, "output", "o", "", "file or block device to write")
 	f.StringVar(&seed, "seed", "", "older image that may hold some of the content")
+	f.BoolVar(&links, "links", false, "fetch from the region's store by short-lived links, and through the node what has none")
 	as.add(cmd)
 	f.StringVar(&disk, "disk", "os", "os, or the LUN of a data disk")
 	f.StringVar(&region, "region", "", "region for which latest is resolved (default: of the node that answers)")
@@ -49,7 +52,7 @@ raw file beside it, which needs room for both.`}
 		if err != nil {
 			return err
 		}
-		return c.pull(cmd.Context(), cl, v, pulling{disk: disk, out: out, seed: seed, as: as})
+		return c.pull(cmd.Context(), cl, v, pulling{disk: disk, out: out, seed: seed, links: links, as: as})
 	})
 	return cmd
 }
@@ -66,10 +69,11 @@ func findDisk(v v1.Version, name string) (v1.Disk, error) {
 
 // pulling is what is pulled to where, and how.
 type pulling struct {
-	disk string // its name
-	out  string
-	seed string // "" for none
-	as   outputFlags
+	disk  string // its name
+	out   string
+	seed  string // "" for none
+	links bool   // past the node
+	as    outputFlags
 }
 
 func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, q pulling) error {
@@ -101,7 +105,14 @@ func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, q pulli
 		opts.Seed = older
 	}
 	q.as.apply(&opts, v, root)
-	p, err := pull.Run(ctx, cl.Disk(v.Gallery, v.Image, v.Name, d.LUN), opts)
+	src := cl.Disk(v.Gallery, v.Image, v.Name, d.LUN)
+	var direct *client.Direct
+	if q.links {
+		direct = src.Direct()
+		defer direct.Close()
+		opts.Direct = direct
+	}
+	p, err := pull.Run(ctx, src, opts)
 	b.close()
 	if errors.Is(err, pull.ErrVerification) {
 		err = &gallery.Error{Kind: gallery.ErrVerification, Op: "pull", Err: err}
@@ -109,9 +120,15 @@ func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, q pulli
 	if err != nil {
 		return err
 	}
-	took := time.Since(started)
-	fmt.Fprintf(c.err, "%s: %s of data verified in %s: %s fetched (%s on the wire), %s at hand, %s resumed\n", q.out, size(p.Total),
-		took.Round(10*time.Millisecond), size(p.Fetched), size(p.Wire), size(p.Seeded), size(p.Resumed))
+	took, wire := time.Since(started), size(p.Wire)+" on the wire"
+	if direct != nil {
+		wire += ": " + size(p.Direct) + " by links, " + size(p.Wire-p.Direct) + " through the node"
+	}
+	fmt.Fprintf(c.err, "%s: %s of data verified in %s: %s fetched (%s), %s at hand, %s resumed\n", q.out, size(p.Total),
+		took.Round(10*time.Millisecond), size(p.Fetched), wire, size(p.Seeded), size(p.Resumed))
+	if direct != nil && direct.Trouble() != nil {
+		fmt.Fprintf(c.err, "links: %v; the node gave what they did not\n", direct.Trouble())
+	}
 	return nil
 }
 

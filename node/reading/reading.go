@@ -28,7 +28,8 @@ type Options struct {
 	Depot  *depot.Depot
 	Find   func(v *state.View, g, i, number string, region gallery.RegionName) (*gallery.ImageVersion, error)
 	Serve  serve.Options
-	Seeds  *seeding.Registry // copies in the making
+	Seeds  *seeding.Registry             // copies in the making
+	Linked func(id gallery.StoreID) bool // whether links to a store's objects are given to clients
 }
 
 // The bounds of what is sent to other nodes. Each answer under way reads through some MiB of the pool; more of them
@@ -76,11 +77,7 @@ func (r *Reader) Frames(ctx context.Context, d data.Version, asks []data.Ask, w 
 	if err != nil {
 		return damaged(err)
 	}
-	var wanted []serve.Ask
-	for _, a := range asks {
-		wanted = append(wanted, serve.Ask{Span: a.Span, IDs: a.IDs})
-	}
-	ids, err := serve.Wanted(ctx, view.View, root, wanted)
+	ids, err := serve.Wanted(ctx, view.View, root, asked(asks))
 	if errors.Is(err, serve.ErrNotInDisk) {
 		return &gallery.Error{Kind: gallery.ErrInvalid, Field: "chunks", Err: err}
 	}
@@ -88,6 +85,14 @@ func (r *Reader) Frames(ctx context.Context, d data.Version, asks []data.Ask, w 
 		return damaged(err)
 	}
 	return r.send(ctx, view, ids, w)
+}
+
+func asked(asks []data.Ask) []serve.Ask {
+	out := make([]serve.Ask, 0, len(asks))
+	for _, a := range asks {
+		out = append(out, serve.Ask{Span: a.Span, IDs: a.IDs})
+	}
+	return out
 }
 
 // DiskFrames writes frames for another node, which may read all of the domain. Of a copy that is being made here it
@@ -150,6 +155,12 @@ func (r *Reader) find(ctx context.Context, d data.Version) (*gallery.Disk, error
 
 // view opens the index of a repository of this node that holds the whole disk.
 func (r *Reader) view(ctx context.Context, disk *gallery.Disk) (*depot.Lease, error) {
+	view, _, err := r.whole(ctx, disk)
+	return view, err
+}
+
+// whole is view that also says in which store the repository lies.
+func (r *Reader) whole(ctx context.Context, disk *gallery.Disk) (*depot.Lease, gallery.StoreID, error) {
 	v := r.o.State()
 	var last error
 	for _, row := range v.ReplicasOfDisk(disk.ID) {
@@ -158,14 +169,14 @@ func (r *Reader) view(ctx context.Context, disk *gallery.Disk) (*depot.Lease, er
 		}
 		view, err := r.o.Depot.Open(ctx, v.Repository(row.Repository()))
 		if err == nil {
-			return view, nil
+			return view, row.Store, nil
 		}
 		last = err
 	}
 	if last != nil {
-		return nil, damaged(last)
+		return nil, "", damaged(last)
 	}
-	return nil, &gallery.Error{Kind: gallery.ErrNotFound, Op: "read disk", Resource: string(disk.ID),
+	return nil, "", &gallery.Error{Kind: gallery.ErrNotFound, Op: "read disk", Resource: string(disk.ID),
 		Message: "region " + string(r.o.Region) + " has no whole copy; ask a region that is Completed"}
 }
 

@@ -48,12 +48,13 @@ type Keeper struct {
 	o Options
 
 	mu     sync.Mutex
-	faults map[string]string // by store name: why it is not in service yet
+	faults map[string]string        // by store name: why it is not in service yet
+	linked map[gallery.StoreID]bool // stores whose links open nothing else, as the probe saw
 }
 
 // New returns a keeper; Run does the work.
 func New(o Options) *Keeper {
-	k := &Keeper{o: o, faults: map[string]string{}}
+	k := &Keeper{o: o, faults: map[string]string{}, linked: map[gallery.StoreID]bool{}}
 	for _, s := range o.Stores {
 		k.faults[s.Name] = "not looked at yet"
 	}
@@ -69,6 +70,13 @@ func (k *Keeper) Faults() map[string]string {
 		out[n] = why
 	}
 	return out
+}
+
+// Linked says whether links to a store's objects may be given out: its probe saw that they open nothing else.
+func (k *Keeper) Linked(id gallery.StoreID) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.linked[id]
 }
 
 func (k *Keeper) note(name string, err error) {
@@ -155,6 +163,9 @@ func (k *Keeper) open(ctx context.Context, c config.Store) (*store, error) {
 	if bare, err = dial(c, found.Checksum); err != nil {
 		return nil, err
 	}
+	k.mu.Lock()
+	k.linked[id] = found.Links
+	k.mu.Unlock()
 	s := &store{id: id, changed: make(chan struct{}, 1)}
 	s.store = compose.Wrap(bare, compose.Options{Name: c.Name, Metrics: k.o.Metrics, Limiter: limit.New(limit.Options{}), Reserve: reserve.Options{
 		Floor: int64(c.Reserve), Now: k.o.Now, Changed: func(reserve.State) { s.poke() }}})

@@ -41,29 +41,49 @@ func (p *puller) fetchJobs(ctx context.Context, jobs <-chan *job) error {
 }
 
 func (f *fetcher) fetch(ctx context.Context, j *job) error {
-	f.job, f.left, f.waste = j, make(map[chunk.ID]bool, len(j.places)), 0
-	for id := range j.places {
-		f.left[id] = true
+	f.begin(j)
+	requests := [][]Want{j.want}
+	if f.o.Direct != nil {
+		if err := f.fromDirect(ctx); err != nil {
+			return err
+		}
+		requests = f.rest()
 	}
-	var own error
-	err := f.src.Fetch(ctx, j.want, func(stored []byte, refs []chunk.Ref) error {
-		f.wire.Add(int64(len(stored)))
-		own = f.place(stored, refs)
-		return own
-	})
-	switch {
-	case own != nil:
-		return own
-	case err != nil:
-		return err
-	case len(f.left) > 0:
+	for _, want := range requests {
+		if err := f.fromSource(ctx, want); err != nil {
+			return err
+		}
+	}
+	if len(f.left) > 0 {
 		return fmt.Errorf("%w: the source left out %d chunks", ErrVerification, len(f.left))
 	}
 	return nil
 }
 
-// place unpacks a frame, checks the chunks that are wanted, and writes them where they belong.
-func (f *fetcher) place(stored []byte, refs []chunk.Ref) error {
+func (f *fetcher) begin(j *job) {
+	f.job, f.left, f.waste = j, make(map[chunk.ID]bool, len(j.places)), 0
+	for id := range j.places {
+		f.left[id] = true
+	}
+}
+
+// fromSource fetches what is wanted, all of it.
+func (f *fetcher) fromSource(ctx context.Context, want []Want) error {
+	var own error
+	err := f.src.Fetch(ctx, want, func(stored []byte, refs []chunk.Ref) error {
+		f.wire.Add(int64(len(stored)))
+		own = f.place(stored, refs)
+		return own
+	})
+	if own != nil {
+		return own
+	}
+	return err
+}
+
+// place unpacks a frame, checks the chunks that are wanted, and writes them where they belong. After an error all that the
+// frame was to bring is still wanted.
+func (f *fetcher) place(stored []byte, refs []chunk.Ref) (err error) {
 	if !f.useful(refs) {
 		if f.waste += int64(len(stored)); f.waste > f.job.wasteLimit() {
 			return errUseless
@@ -81,6 +101,13 @@ func (f *fetcher) place(stored []byte, refs []chunk.Ref) error {
 	f.runs = f.runs[:0]
 	lo := 0
 	var came []chunk.ID
+	defer func() {
+		if err != nil {
+			for _, id := range came {
+				f.left[id] = true
+			}
+		}
+	}()
 	for _, ref := range refs {
 		if int64(ref.Length) > int64(len(b)-lo) {
 			return fmt.Errorf("%w: frame is shorter than its chunks", ErrVerification)

@@ -10,15 +10,30 @@ import (
 // requests in flight, stays below 64 MiB. Smaller requests would halve more frames at their borders.
 const jobPlain = 16 << 20
 
+// directPlain is jobPlain where chunks are looked for past the source: more neighbours are one request then, and a connection
+// that breaks costs one such request, not all of the job.
+const directPlain = 32 << 20
+
 // job is some chunks that nobody here has, mostly of one span.
 type job struct {
 	want   []Want
 	places map[chunk.ID][]int64 // guest offsets
 	length map[chunk.ID]uint32
 	plain  int64 // bytes of the chunks, each counted once
+	limit  int64 // of plain, from which on it is full
 }
 
-func newJob() *job { return &job{places: map[chunk.ID][]int64{}, length: map[chunk.ID]uint32{}} }
+func newJob(limit int64) *job {
+	return &job{places: map[chunk.ID][]int64{}, length: map[chunk.ID]uint32{}, limit: limit}
+}
+
+// jobLimit is where a job is full.
+func (p *puller) jobLimit() int64 {
+	if p.o.Direct != nil {
+		return directPlain
+	}
+	return jobPlain
+}
 
 // add asks for a chunk of a span, once however often it occurs.
 func (j *job) add(span int64, ref chunk.Ref, places ...int64) {
@@ -34,7 +49,7 @@ func (j *job) add(span int64, ref chunk.Ref, places ...int64) {
 	j.places[ref.ID] = append(j.places[ref.ID], places...)
 }
 
-func (j *job) full() bool { return j.plain >= jobPlain }
+func (j *job) full() bool { return j.plain >= j.limit }
 
 // take adds all of another job.
 func (j *job) take(o *job) {

@@ -19,7 +19,7 @@ func (p *puller) lookLocally(ctx context.Context, spans <-chan span, missing cha
 }
 
 func (p *puller) lookAt(ctx context.Context, buf []byte, s span, missing chan<- *job) error {
-	next := newJob()
+	next := newJob(p.jobLimit())
 	at := s.number * p.root.Shape().Span
 	for _, e := range s.leaf.Entries {
 		if err := ctx.Err(); err != nil {
@@ -40,7 +40,7 @@ func (p *puller) lookAt(ctx context.Context, buf []byte, s span, missing chan<- 
 			if err := pass(ctx, next, missing); err != nil {
 				return err
 			}
-			next = newJob()
+			next = newJob(p.jobLimit())
 		}
 	}
 	return pass(ctx, next, missing)

@@ -37,6 +37,13 @@ type Source interface {
 	Fetch(ctx context.Context, want []Want, fn func(stored []byte, refs []chunk.Ref) error) error
 }
 
+// Direct gives some of what is wanted past the Source, which gives the rest.
+type Direct interface {
+	// Fetch is Source.Fetch for what it can give. That it leaves chunks out, or fails, fails no pull; an error of
+	// fn ends it, and so does ctx, soon.
+	Fetch(ctx context.Context, want []Want, fn func(stored []byte, refs []chunk.Ref) error) error
+}
+
 // Progress is how far a pull is, in guest bytes.
 type Progress struct {
 	Total   int64 // bytes of the disk that are no hole
@@ -44,6 +51,7 @@ type Progress struct {
 	Seeded  int64 // taken from the seed
 	Fetched int64 // fetched from the source
 	Wire    int64 // stored bytes that were fetched
+	Direct  int64 // of these, past the source
 }
 
 // Done is the number of guest bytes in place.
@@ -54,6 +62,8 @@ type Options struct {
 	Root chunk.ID // identity of the content
 	Out  string   // file, replaced as a whole when all is there; or a block device, written in place
 	Seed SeedSource
+	// Direct, where it is set, is asked first for all that is to be fetched.
+	Direct Direct
 	// Layout makes the layout of a disk of that many bytes, in a file of another format; nil writes the
 	// guest's bytes as they are.
 	Layout func(size int64) (diskformat.Layout, error)
@@ -100,13 +110,13 @@ type puller struct {
 	done *idset.Set // chunk -> offset in the output where this run has put it
 	dec  *codec.Decoder
 
-	resumed, seeded, fetched, wire atomic.Int64
+	resumed, seeded, fetched, wire, direct atomic.Int64
 
 	telling sync.Mutex // held while Progress is told
 }
 
 func (p *puller) progress() Progress {
-	return Progress{Total: p.root.Data, Resumed: p.resumed.Load(), Seeded: p.seeded.Load(), Fetched: p.fetched.Load(), Wire: p.wire.Load()}
+	return Progress{Total: p.root.Data, Resumed: p.resumed.Load(), Seeded: p.seeded.Load(), Fetched: p.fetched.Load(), Wire: p.wire.Load(), Direct: p.direct.Load()}
 }
 
 func (p *puller) report() {

@@ -41,6 +41,11 @@ type Ask struct {
 // chunks of the disk that it may read. It returns the ids without repetitions, in order of asking. The error is
 // ErrNotInDisk, also for a span that the disk has not, or that of reading the manifest.
 func Wanted(ctx context.Context, g manifest.Getter, root manifest.Root, asks []Ask) ([]chunk.ID, error) {
+	return wanted(ctx, g, root, asks, func(map[chunk.ID]struct{}) {})
+}
+
+// wanted is Wanted that shows the chunks of each span that is read.
+func wanted(ctx context.Context, g manifest.Getter, root manifest.Root, asks []Ask, show func(map[chunk.ID]struct{})) ([]chunk.ID, error) {
 	it := manifest.Leaves(g, root)
 	seen := make(map[chunk.ID]struct{})
 	var ids []chunk.ID
@@ -52,6 +57,7 @@ func Wanted(ctx context.Context, g manifest.Getter, root manifest.Root, asks []A
 			if held, err = chunksOf(ctx, it, a.Span); err != nil {
 				return nil, err
 			}
+			show(held)
 			last = a.Span
 		}
 		for _, id := range a.IDs {

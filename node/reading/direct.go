@@ -1,0 +1,82 @@
+package reading
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"loggia/api/data"
+	"loggia/api/v1"
+	"loggia/gallery"
+	"loggia/node/depot"
+	"loggia/transfer/chunk"
+	"loggia/transfer/manifest"
+	"loggia/transfer/serve"
+	"loggia/transfer/wire"
+)
+
+// linkLife is how long a client may use a link: some hundred MiB over a slow line, and far less than the grace of a collection.
+const linkLife = 5 * time.Minute
+
+// Links implements data.Disks. A range holds frames of which every chunk is in the spans that the client asks of, and so in the
+// disk that it may read: what the pack holds beside them, of other disks, no link opens.
+func (r *Reader) Links(ctx context.Context, d data.Version, asks []data.Ask) (v1.Links, error) {
+	disk, err := r.find(ctx, d)
+	if err != nil {
+		return v1.Links{}, err
+	}
+	view, store, err := r.whole(ctx, disk)
+	if err != nil {
+		return v1.Links{}, err
+	}
+	defer view.Release()
+	root, err := manifest.Open(ctx, view.View, disk.Root)
+	if err != nil {
+		return v1.Links{}, damaged(err)
+	}
+	ids, may, err := serve.Readable(ctx, view.View, root, asked(asks))
+	if errors.Is(err, serve.ErrNotInDisk) || errors.Is(err, wire.ErrLimit) {
+		return v1.Links{}, &gallery.Error{Kind: gallery.ErrInvalid, Field: "chunks", Err: err}
+	}
+	if err != nil {
+		return v1.Links{}, damaged(err)
+	}
+	if !r.o.Linked(store) {
+		return v1.Links{}, nil
+	}
+	return link(ctx, view, ids, may)
+}
+
+// link makes the links to what can be read directly. A store that gives none is no error.
+func link(ctx context.Context, view *depot.Lease, ids []chunk.ID, may func(chunk.ID) bool) (v1.Links, error) {
+	ranges, err := serve.Ranges(view.View, ids, may)
+	if err != nil {
+		return v1.Links{}, damaged(err)
+	}
+	out := v1.Links{Seconds: int(linkLife / time.Second)}
+	for _, x := range ranges {
+		l, err := view.Link(ctx, x.First, x.Length, linkLife)
+		if errors.Is(err, errors.ErrUnsupported) {
+			return v1.Links{}, nil
+		}
+		if err != nil {
+			return v1.Links{}, damaged(err)
+		}
+		out.Origin, out.CA, out.Insecure = l.Origin, string(l.CA), strings.HasPrefix(l.Origin, "http://")
+		out.Ranges = append(out.Ranges, v1.LinkRange{Path: l.Path, Offset: x.First.FrameOffset, Length: x.Length, Frames: frames(x.Frames)})
+	}
+	return out, nil
+}
+
+func frames(in []serve.RangeFrame) []v1.LinkFrame {
+	out := make([]v1.LinkFrame, 0, len(in))
+	for _, f := range in {
+		chunks := make([]v1.LinkChunk, 0, len(f.Refs))
+		for _, ref := range f.Refs {
+			chunks = append(chunks, v1.LinkChunk(ref))
+		}
+		out = append(out, v1.LinkFrame{Stored: f.Stored, Chunks: chunks})
+	}
+	return out
+}

@@ -1,0 +1,107 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"loggia/transfer/chunk"
+	"loggia/transfer/index"
+	"loggia/transfer/manifest"
+	"loggia/transfer/pack"
+	"loggia/transfer/wire"
+)
+
+// The bounds of ranges that are read from a store without us. A request costs about as much as a MiB.
+const (
+	MaxRanges   = 256       // of one answer
+	rangeTarget = 4 << 20   // bytes up to which neighbours are joined; one frame may be longer
+	rangeLeast  = 128 << 10 // bytes below which a range is left to us, who join it with others over gaps
+)
+
+// Range is whole frames that follow each other in a pack without a gap, so that who reads it gets nothing else.
+type Range struct {
+	First  index.Location // of the first frame
+	Length int64          // bytes of all
+	Frames []RangeFrame
+}
+
+// RangeFrame is one frame of a range.
+type RangeFrame struct {
+	Stored uint32
+	Refs   []chunk.Ref // everything in it, in order
+}
+
+// Ranges finds what of the wanted chunks a reader may fetch from the store by itself: frames of which at least half is wanted
+// and of which it may read every chunk, as may says. It returns at most MaxRanges, the longest where there are more, in
+// order of place; what they do not hold is left to Frames.
+func Ranges(v Holding, want []chunk.ID, may func(chunk.ID) bool) ([]Range, error) {
+	pieces, _, err := locate(v, want)
+	if err != nil {
+		return nil, fmt.Errorf("look wanted chunks up: %w", err)
+	}
+	o := Options{Whole: func(refs []chunk.Ref) bool {
+		return !slices.ContainsFunc(refs, func(r chunk.Ref) bool { return !may(r.ID) })
+	}}
+	if err := o.decide(pieces); err != nil {
+		return nil, fmt.Errorf("look wanted chunks up: %w", err)
+	}
+	var ranges []Range
+	for _, p := range pieces {
+		if len(p.refs) == 0 || p.loc.Kind != pack.Data || p.loc.Pack.IsZero() {
+			continue
+		}
+		f := RangeFrame{Stored: p.loc.FrameStored, Refs: p.refs}
+		if n := len(ranges); n > 0 && ranges[n-1].takes(p.loc) {
+			ranges[n-1].Length += int64(f.Stored)
+			ranges[n-1].Frames = append(ranges[n-1].Frames, f)
+			continue
+		}
+		ranges = append(ranges, Range{p.loc, int64(f.Stored), []RangeFrame{f}})
+	}
+	return longest(slices.DeleteFunc(ranges, func(r Range) bool { return r.Length < rangeLeast })), nil
+}
+
+// takes says whether a frame lies right behind the range, and there is room.
+func (r *Range) takes(loc index.Location) bool {
+	f := r.First
+	return f.Kind == loc.Kind && f.Epoch == loc.Epoch && f.Pack == loc.Pack && f.FrameOffset+r.Length == loc.FrameOffset &&
+		r.Length+int64(loc.FrameStored) <= rangeTarget
+}
+
+// longest keeps the longest MaxRanges, in their order.
+func longest(ranges []Range) []Range {
+	if len(ranges) <= MaxRanges {
+		return ranges
+	}
+	lengths := make([]int64, 0, len(ranges))
+	for _, r := range ranges {
+		lengths = append(lengths, r.Length)
+	}
+	slices.Sort(lengths)
+	least := lengths[len(lengths)-MaxRanges]
+	ranges = slices.DeleteFunc(ranges, func(r Range) bool { return r.Length < least })
+	return ranges[:min(len(ranges), MaxRanges)]
+}
+
+// MaxSpans bounds the spans of one call of Readable, whose chunks are all in memory: some 50 bytes for each.
+const MaxSpans = 32
+
+// Readable is Wanted that also says which chunks the reader may read for sure: those of the spans named. Names of more
+// than MaxSpans spans are refused with wire.ErrLimit.
+func Readable(ctx context.Context, g manifest.Getter, root manifest.Root, asks []Ask) (ids []chunk.ID, may func(chunk.ID) bool, err error) {
+	if len(asks) > MaxSpans {
+		return nil, nil, fmt.Errorf("%w: %d spans, at most %d", wire.ErrLimit, len(asks), MaxSpans)
+	}
+	all := make(map[chunk.ID]struct{})
+	ids, err = wanted(ctx, g, root, asks, func(held map[chunk.ID]struct{}) {
+		for id := range held {
+			all[id] = struct{}{}
+		}
+	})
+	may = func(id chunk.ID) bool {
+		_, ok := all[id]
+		return ok
+	}
+	return ids, may, err
+}
