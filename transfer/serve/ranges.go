@@ -79,9 +79,18 @@ func longest(ranges []Range) []Range {
 		lengths = append(lengths, r.Length)
 	}
 	slices.Sort(lengths)
-	least := lengths[len(lengths)-MaxRanges]
-	ranges = slices.DeleteFunc(ranges, func(r Range) bool { return r.Length < least })
-	return ranges[:min(len(ranges), MaxRanges)]
+	rest := lengths[len(lengths)-MaxRanges:]
+	least, ties := rest[0], 0 // of which there is room for so many
+	for ties < len(rest) && rest[ties] == least {
+		ties++
+	}
+	return slices.DeleteFunc(ranges, func(r Range) bool {
+		if r.Length == least {
+			ties--
+			return ties < 0
+		}
+		return r.Length < least
+	})
 }
 
 // MaxSpans bounds the spans of one call of Readable, whose chunks are all in memory: some 50 bytes for each.
