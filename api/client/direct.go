@@ -76,6 +76,9 @@ func (d *Direct) fetch(ctx context.Context, want []pull.Want, fn func(stored []b
 	if err != nil {
 		return d.strike(ctx, err, maxStrikes)
 	}
+	if len(links.Ranges) == 0 {
+		return nil // of these chunks none can be had so: of others perhaps
+	}
 	store, err := d.store(links)
 	if err != nil {
 		return d.strike(ctx, err, maxStrikes)

@@ -132,11 +132,12 @@ func TestHostileNode(t *testing.T) {
 		change func(g *region)
 		want   error // in the trouble; nil: any
 	}{
-		"plain http":      {func(g *region) { g.links.Origin = elsewhere.URL }, ranged.ErrOrigin},
-		"no origin":       {func(g *region) { g.links.Origin = "" }, errLinks},
-		"another CA":      {func(g *region) { g.links.CA = "" }, nil},
-		"no CA":           {func(g *region) { g.links.CA = "nonsense" }, ranged.ErrOrigin},
-		"a path of hosts": {func(g *region) { g.links.Ranges[0].Path = elsewhere.URL + "/x"; g.links.Ranges = g.links.Ranges[:1] }, ranged.ErrOrigin},
+		"plain http":       {func(g *region) { g.links.Origin = elsewhere.URL }, ranged.ErrOrigin},
+		"no origin":        {func(g *region) { g.links.Origin = "" }, errLinks},
+		"no ranges at all": {func(g *region) { g.links.Origin, g.links.Ranges, g.links.Seconds = "", nil, 0 }, errNoLinks},
+		"another CA":       {func(g *region) { g.links.CA = "" }, nil},
+		"no CA":            {func(g *region) { g.links.CA = "nonsense" }, ranged.ErrOrigin},
+		"a path of hosts":  {func(g *region) { g.links.Ranges[0].Path = elsewhere.URL + "/x"; g.links.Ranges = g.links.Ranges[:1] }, ranged.ErrOrigin},
 		"two slashes": {func(g *region) {
 			g.links.Ranges[0].Path = "//" + elsewhere.URL[7:]
 			g.links.Ranges = g.links.Ranges[:1]
@@ -274,6 +275,22 @@ func TestManySpans(t *testing.T) {
 	err := g.direct.Fetch(t.Context(), want, func([]byte, []chunk.Ref) error { return nil })
 	if err != nil || g.asked.Load() != 3 {
 		t.Errorf("%d requests, %v", g.asked.Load(), err)
+	}
+}
+
+// TestNothingToLink: that a node has no link for some chunks says nothing against those for others.
+func TestNothingToLink(t *testing.T) {
+	g := newRegion(t)
+	some := g.links
+	g.links = v1.Links{Seconds: 300}
+	for range maxStrikes + 1 {
+		if came, err := g.fetch(t.Context()); came != 0 || err != nil || g.direct.Trouble() != nil {
+			t.Errorf("%d frames came, %v, %v", came, err, g.direct.Trouble())
+		}
+	}
+	g.links = some
+	if came, err := g.fetch(t.Context()); came != 8 || err != nil {
+		t.Errorf("%d frames came, %v", came, err)
 	}
 }
 

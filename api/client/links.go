@@ -20,7 +20,7 @@ import (
 // The bounds of an answer with links. Its chunks are at most those of the spans that were named.
 const (
 	maxLinks     = 32 << 20 // bytes of JSON
-	maxLinkRange = 8 << 20  // bytes of one range
+	maxLinkRange = 16 << 20 // bytes of one range
 )
 
 // errLinks: the answer is none that a node gives.

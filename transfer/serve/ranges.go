@@ -15,7 +15,7 @@ import (
 // The bounds of ranges that are read from a store without us. A request costs about as much as a MiB.
 const (
 	MaxRanges   = 256       // of one answer
-	rangeTarget = 4 << 20   // bytes up to which neighbours are joined; one frame may be longer
+	rangeTarget = 8 << 20   // bytes up to which neighbours are joined: a pack; what a connection that breaks costs
 	rangeLeast  = 128 << 10 // bytes below which a range is left to us, who join it with others over gaps
 )
 
