@@ -195,9 +195,11 @@ func TestHostileStore(t *testing.T) {
 		serve func(g *region, w http.ResponseWriter, r *http.Request)
 		want  error
 	}{
-		"refuses": {func(_ *region, w http.ResponseWriter, _ *http.Request) { http.Error(w, "AccessDenied", 403) }, ranged.ErrRefused},
+		"refuses": {func(_ *region, w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "AccessDenied", http.StatusForbidden)
+		}, ranged.ErrRefused},
 		"redirects": {func(_ *region, w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://127.0.0.1:1/", 307)
+			http.Redirect(w, r, "http://127.0.0.1:1/", http.StatusTemporaryRedirect)
 		}, ranged.ErrRefused},
 		"sends everything": {func(g *region, w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(g.pack) }, ranged.ErrRefused},
 		"sends too much": {func(_ *region, w http.ResponseWriter, r *http.Request) {
@@ -237,7 +239,7 @@ func TestHostileStore(t *testing.T) {
 		honest = g.serve
 		g.serve = func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.RawQuery, "1") {
-				http.Error(w, "expired", 403)
+				http.Error(w, "expired", http.StatusForbidden)
 				return
 			}
 			honest(w, r)

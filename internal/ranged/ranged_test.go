@@ -72,8 +72,12 @@ func TestBadAnswers(t *testing.T) {
 		want   error
 	}{
 		"the whole object": {func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat("x", 1000)) }, ErrRefused},
-		"forbidden":        {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "Request has expired "+secret, 403) }, ErrRefused},
-		"elsewhere": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://127.0.0.1:1/", http.StatusFound) },
+		"forbidden": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "Request has expired "+secret, http.StatusForbidden)
+		}, ErrRefused},
+		"elsewhere": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://127.0.0.1:1/", http.StatusFound)
+		},
 			ErrRefused},
 		"other range":    {func(w http.ResponseWriter, _ *http.Request) { head(w, 206, "bytes 6-25/1000", 20) }, ErrAnswer},
 		"no range":       {func(w http.ResponseWriter, _ *http.Request) { head(w, 206, "", 20) }, ErrAnswer},
