@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -67,12 +68,17 @@ func (d *byRanges) read(ctx context.Context, x serve.Range, fn func([]byte, []ch
 // direct makes a rig whose pulls go past the node.
 func direct(t *testing.T) (*rig, *node, *byRanges, Options) {
 	t.Helper()
-	g := newRig(t, 40<<20+512)
+	g := newRig(t, 20<<20+512)
+	n, d, o := g.direct()
+	return g, n, d, o
+}
+
+func (g *rig) direct() (*node, *byRanges, Options) {
 	n := newNode(g.g, g.d)
 	d := &byRanges{g: g.g, n: n}
 	o := g.options()
 	o.Direct = d
-	return g, n, d, o
+	return n, d, o
 }
 
 func TestDirect(t *testing.T) {
@@ -91,6 +97,7 @@ func TestDirect(t *testing.T) {
 func TestDirectFallsBack(t *testing.T) {
 	broken := errors.New("the store is gone")
 	nth := 0 // of all frames of a case
+	published := newRig(t, 20<<20+512)
 	for name, c := range map[string]struct {
 		alter func(stored []byte, refs []chunk.Ref, pass func([]byte, []chunk.Ref) error) error
 		err   error
@@ -125,7 +132,9 @@ func TestDirectFallsBack(t *testing.T) {
 		}, nil, 0, 0.1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g, n, d, o := direct(t)
+			g := *published
+			g.t, g.out = t, filepath.Join(t.TempDir(), "disk.raw")
+			n, d, o := g.direct()
 			o.InFlight = 1 // alter is called by one goroutine
 			d.alter, d.err, nth = c.alter, c.err, 0
 			p, err := Run(t.Context(), n, o)
