@@ -48,6 +48,9 @@ type Repository struct {
 	Claim   *Claim             `cbor:"6,keyasint,omitempty" since:"3"` // of the collector; there is at most one
 	Last    *Collection        `cbor:"7,keyasint,omitempty" since:"3"` // how the newest run stands
 	Asked   *CollectionRequest `cbor:"8,keyasint,omitempty" since:"3"` // the newest request of an operator
+	Checked *Check             `cbor:"9,keyasint,omitempty" since:"4"` // how the region's own checks stand
+	// Checking says that Claim is held to check or repair, and not to collect.
+	Checking bool `cbor:"10,keyasint,omitempty" since:"4"`
 }
 
 // Due says whether an operator's request is unanswered.

@@ -52,6 +52,7 @@ const (
 	KindRepositoryRelease Kind = 114
 	KindRepositorySweep   Kind = 115
 	KindRepositoryAsk     Kind = 116
+	KindRepositoryChecked Kind = 117
 
 	KindExpireClaims  Kind = 120
 	KindExpireUploads Kind = 121

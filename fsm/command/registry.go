@@ -68,7 +68,7 @@ func Allowed(k Kind, clusterVersion uint32) bool {
 //	1  the kinds 10 to 122
 //	2  tenancy, groups, identity, roles, operations, snapshots, applications and imports
 //	3  limits, pauses and priorities of transfers; the collector's claim
-//	4  distances between regions
+//	4  distances between regions; checks that regions make of themselves
 const CurrentVersion = 4
 
 // def describes a kind with a body of type B and a result of type R; noValue stands for none.

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"time"
 
 	"loggia/gallery"
@@ -8,7 +9,7 @@ import (
 )
 
 func repositoryDefs() []Def {
-	return append([]Def{
+	return slices.Concat([]Def{
 		def[RepositoryCompact, *RepositoryCompact, gallery.Repository](KindRepositoryCompact, "repository.compact"),
 		def[RepositoryCondemn, *RepositoryCondemn, gallery.Repository](KindRepositoryCondemn, "repository.condemn"),
 		def[RepositorySwept, *RepositorySwept, noValue](KindRepositorySwept, "repository.swept"),
@@ -17,7 +18,9 @@ func repositoryDefs() []Def {
 		def[RepositoryRelease, *RepositoryRelease, noValue](KindRepositoryRelease, "repository.release"),
 		def[RepositorySweep, *RepositorySweep, noValue](KindRepositorySweep, "repository.sweep"),
 		def[RepositoryAsk, *RepositoryAsk, RepositoriesAsked](KindRepositoryAsk, "repository.ask"),
-	)...)
+	), from(4,
+		def[RepositoryChecked, *RepositoryChecked, noValue](KindRepositoryChecked, "repository.checked"),
+	))
 }
 
 // RepositoryCompact replaces live segments by others that say the same or more. ErrStaleRepository where the epoch moved or a
@@ -60,6 +63,8 @@ type RepositoryClaim struct {
 	Repository gallery.RepositoryKey `cbor:"1,keyasint"`
 	Node       gallery.NodeID        `cbor:"2,keyasint"`
 	Lease      time.Duration         `cbor:"3,keyasint"`
+	// Checking says that it is claimed to check or repair, and not to collect.
+	Checking bool `cbor:"4,keyasint,omitempty" since:"4"`
 }
 
 // RepositoryRelease gives the collector's claim back and tells how the run stands; without a report nothing else changes.
@@ -93,6 +98,16 @@ type RepositoriesAsked struct {
 	Index uint64 `cbor:"2,keyasint,omitempty"`
 }
 
+// RepositoryChecked tells how a turn of the region's own checks stands, under the collector's claim, which goes on. It counts rounds and
+// repairs itself: Turn has what the turn did, with Repaired since its last report.
+type RepositoryChecked struct {
+	Repository gallery.RepositoryKey `cbor:"1,keyasint"`
+	Claim      uint64                `cbor:"2,keyasint"`
+	Turn       gallery.Check         `cbor:"3,keyasint"`
+	Wrapped    bool                  `cbor:"4,keyasint,omitempty"` // the turn has ended a round
+}
+
+func (*RepositoryChecked) Kind() Kind { return KindRepositoryChecked }
 func (*RepositoryClaim) Kind() Kind   { return KindRepositoryClaim }
 func (*RepositoryRelease) Kind() Kind { return KindRepositoryRelease }
 func (*RepositorySweep) Kind() Kind   { return KindRepositorySweep }
@@ -106,6 +121,17 @@ func (c *RepositoryClaim) Check() error {
 // Check implements Command.
 func (c *RepositoryRelease) Check() error {
 	return first(checkRepository(c.Repository), positive("claim", c.Claim), checkReport(c.Report))
+}
+
+// Check implements Command.
+func (c *RepositoryChecked) Check() error {
+	if len(c.Turn.Message) > gallery.MaxLastError {
+		return invalid("turn.message", "at most %d bytes", gallery.MaxLastError)
+	}
+	if len(c.Turn.Damaged) > gallery.MaxDamaged {
+		return invalid("turn.damaged", "at most %d packs", gallery.MaxDamaged)
+	}
+	return first(checkRepository(c.Repository), positive("claim", c.Claim))
 }
 
 // Check implements Command.

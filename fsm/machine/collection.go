@@ -18,9 +18,10 @@ func repositoryClaim(e *entry, c *command.RepositoryClaim) (*gallery.Repository,
 	}
 	row := *e.Repository(c.Repository)
 	if row.Claim != nil && row.Claim.Node != c.Node {
-		return nil, fail(gallery.ErrClaimed, repositoryName(c.Repository), "node %s collects until %s", row.Claim.Node, row.Claim.Deadline.Format("15:04:05Z"))
+		return nil, fail(gallery.ErrClaimed, repositoryName(c.Repository), "node %s collects or checks it until %s", row.Claim.Node, row.Claim.Deadline.Format("15:04:05Z"))
 	}
 	row.Claim = &gallery.Claim{Epoch: e.Index(), Node: c.Node, Deadline: e.Now().Add(c.Lease)}
+	row.Checking = c.Checking
 	state.Put(e.Tx, &row)
 	return brief(&row), nil
 }
@@ -28,7 +29,7 @@ func repositoryClaim(e *entry, c *command.RepositoryClaim) (*gallery.Repository,
 // stopCollecting ends a collector's claim without a word from it: whoever comes next goes on from what is committed.
 func (e *entry) stopCollecting(r *gallery.Repository) {
 	row := *r
-	row.Claim = nil
+	row.Claim, row.Checking = nil, false
 	state.Put(e.Tx, &row)
 }
 
@@ -47,7 +48,7 @@ func repositoryRelease(e *entry, c *command.RepositoryRelease) (*none, error) {
 		return nil, err
 	}
 	row := *old
-	row.Claim = nil
+	row.Claim, row.Checking = nil, false
 	if c.Report != nil {
 		row.Last = reported(c.Report, c.Claim)
 		row.Last.Ended = e.Now()

@@ -54,6 +54,7 @@ var handlers = map[command.Kind]handler{
 	command.KindRepositoryCondemn:     of(repositoryCondemn),
 	command.KindRepositorySwept:       of(repositorySwept),
 	command.KindRepositoryClaim:       of(repositoryClaim),
+	command.KindRepositoryChecked:     of(repositoryChecked),
 	command.KindRepositoryRelease:     of(repositoryRelease),
 	command.KindRepositorySweep:       of(repositorySweep),
 	command.KindRepositoryAsk:         of(repositoryAsk),

@@ -61,7 +61,7 @@ func TestRandomCommands(t *testing.T) {
 	for _, k := range []command.Kind{command.KindVersionPut, command.KindVersionDelete, command.KindReplicaComplete, command.KindReplicaFail,
 		command.KindExpireClaims, command.KindReplicaMarkLost, command.KindStoreRemove, command.KindUploadComplete,
 		command.KindRepositoryClaim, command.KindRepositoryRelease, command.KindRepositoryCompact, command.KindRepositoryCondemn,
-		command.KindRepositorySweep, command.KindRepositorySwept, command.KindRepositoryAsk, command.KindClusterSetCollection,
+		command.KindRepositorySweep, command.KindRepositorySwept, command.KindRepositoryChecked, command.KindRepositoryAsk, command.KindClusterSetCollection,
 		command.KindSnapshotPut, command.KindSnapshotDelete, command.KindSnapshotComplete, command.KindSnapshotFail, command.KindVersionImported,
 		command.KindVersionImportFailed, command.KindExpireOperations, command.KindGroupDelete, command.KindSnapshotGrant,
 		command.KindPrincipalPut, command.KindPrincipalDelete, command.KindAssignmentPut, command.KindAssignmentDelete, command.KindPrincipalSetMember,
@@ -301,7 +301,7 @@ func (c *chaos) chooseRepository(v *state.View) command.Command {
 	s := v.Store(r.Key.Store)
 	if r.Claim == nil || c.rnd.IntN(20) == 0 {
 		at := c.rnd.IntN(len(modelRegions)) + 1
-		return &command.RepositoryClaim{Repository: r.Key, Node: node(at), Lease: lease}
+		return &command.RepositoryClaim{Repository: r.Key, Node: node(at), Lease: lease, Checking: c.rnd.IntN(3) == 0}
 	}
 	switch claim := r.Claim.Epoch; c.rnd.IntN(16) {
 	case 0:
@@ -313,6 +313,9 @@ func (c *chaos) chooseRepository(v *state.View) command.Command {
 			return &command.RepositoryCompact{Repository: r.Key, Epoch: r.Epoch, Claim: claim, Add: []gallery.Segment{segment(1, int(c.index))},
 				Remove: []digestID{r.Segments[0].ID, r.Segments[1].ID}}
 		}
+	case 6:
+		return &command.RepositoryChecked{Repository: r.Key, Claim: claim, Wrapped: c.rnd.IntN(2) == 0,
+			Turn: gallery.Check{Cursor: c.rnd.Uint32(), Damaged: []digestID{root(1)}, Repaired: 1}}
 	case 5:
 		return &command.ClusterSetCollection{Off: !v.Cluster().CollectionOff && c.rnd.IntN(3) == 0}
 	}

@@ -68,7 +68,7 @@ func repositoryCompact(e *entry, c *command.RepositoryCompact) (*gallery.Reposit
 
 // brief is a repository for a result: without its segments, which may be many.
 func brief(r *gallery.Repository) *gallery.Repository {
-	return &gallery.Repository{Key: r.Key, Epoch: r.Epoch, Condemned: r.Condemned, Changed: r.Changed, Claim: r.Claim, Last: r.Last, Asked: r.Asked}
+	return &gallery.Repository{Key: r.Key, Epoch: r.Epoch, Condemned: r.Condemned, Changed: r.Changed, Claim: r.Claim, Last: r.Last, Asked: r.Asked, Checked: r.Checked, Checking: r.Checking}
 }
 
 func repositoryCondemn(e *entry, c *command.RepositoryCondemn) (*gallery.Repository, error) {
