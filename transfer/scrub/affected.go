@@ -6,11 +6,46 @@ import (
 
 	"loggia/transfer/chunk"
 	"loggia/transfer/collect"
+	"loggia/transfer/index"
 	"loggia/transfer/manifest"
 	"loggia/transfer/repository"
 )
 
 var errIncomplete = errors.New("the index lacks a chunk of the disk")
+
+// Relies calls each for the packs that a view would read a disk from, some of them often. What the view does not know is passed over.
+func Relies(ctx context.Context, v *repository.View, d collect.Disk, each func(index.Pack)) error {
+	look := func(id chunk.ID) (bool, error) {
+		loc, ok, err := v.Lookup(id)
+		if err == nil && ok {
+			each(index.Pack{Kind: loc.Kind, Epoch: loc.Epoch, ID: loc.Pack, Size: loc.PackSize})
+		}
+		return ok, err
+	}
+	visit := manifest.Visitor{Enter: look, Leaf: func(l *manifest.Leaf) error {
+		for _, e := range l.Entries {
+			if !e.Hole() {
+				if _, err := look(e.ID); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}, Fault: func(err error) error {
+		if ctx.Err() == nil && absent(err) {
+			return nil
+		}
+		return err
+	}}
+	root, err := manifest.Reach(ctx, v, d.Root, visit)
+	if err == nil && !d.Table.IsZero() {
+		err = manifest.ReachTable(ctx, v, root, d.Table, visit)
+	}
+	if err != nil {
+		return visit.Fault(err)
+	}
+	return nil
+}
 
 // Whole says whether a view knows everything that a disk needs; why not is the second result. The third is an error of the store.
 func Whole(ctx context.Context, v *repository.View, d collect.Disk) (bool, string, error) {

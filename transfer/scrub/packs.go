@@ -88,7 +88,29 @@ func (c *check) records() error {
 
 // packs checks every pack that a live segment lists. Those without live content are garbage, and not read.
 func (c *check) packs(ctx context.Context) error {
+	if c.Part == nil {
+		return c.pass(ctx, func(digest.Digest) bool { return true })
+	}
+	if err := c.pass(ctx, func(id digest.Digest) bool { return !c.Part.holds(id) }); err != nil {
+		return err
+	}
+	for _, to := range c.Part.steps(c.progress.PacksTotal) {
+		if err := c.pass(ctx, func(id digest.Digest) bool { return Position(id) < to }); err != nil {
+			return err
+		}
+		if err := c.Part.Reached(to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pass checks the packs that were not checked before and whose ids are chosen.
+func (c *check) pass(ctx context.Context, chosen func(digest.Digest) bool) error {
 	return c.view.Packs(func(_ int, p index.Pack, _ *pack.Directory) error {
+		if !chosen(p.ID) {
+			return nil
+		}
 		v, _, err := c.needed.Get(placeOf(p))
 		if err != nil || v&flagListed == 0 {
 			return err
@@ -134,9 +156,11 @@ func (c *check) inspect(ctx context.Context, p index.Pack, v uint64) (*Finding, 
 	if size != p.Size {
 		return &Finding{Kind: Damaged, Key: key, Size: size, Detail: fmt.Sprintf("%d bytes, want %d", size, p.Size)}, nil
 	}
-	if c.Quick {
+	if !c.reads(p.ID) {
 		return nil, nil
 	}
+	c.progress.ReadPacks++
+	c.progress.ReadBytes += p.Size
 	b, f, err := c.read(ctx, key, p.Size)
 	if f != nil || err != nil {
 		return f, err

@@ -44,8 +44,10 @@ func (f Finding) Bad() bool { return f.Kind != Orphaned }
 // Progress is how far a check is; Total is known from the segments.
 type Progress struct {
 	Packs, PacksTotal int64
-	Bytes, BytesTotal int64 // read, or looked at where the check is quick
+	Bytes, BytesTotal int64 // read, or looked at where they are not to be read
 	Disks             int64
+
+	ReadPacks, ReadBytes int64 // whole, and checked
 }
 
 // Options says what is checked.
@@ -54,7 +56,8 @@ type Options struct {
 	State      collect.State
 	Condemned  func(key string) bool // keys that wait to be deleted; nil: none
 	TempDir    string
-	Quick      bool // existence and lengths only
+	Quick      bool  // existence and lengths only
+	Part       *Part // what is read whole where the check is not quick; nil: everything
 	Found      func(Finding) error
 	Progress   func(Progress) // often, and must be quick
 }
@@ -166,7 +169,7 @@ func (c *check) object(ctx context.Context, key string, size int64, id digest.Di
 		return nil, fmt.Errorf("look at %s: %w", key, err)
 	case info.Size != size:
 		return &Finding{Kind: Damaged, Key: key, Size: info.Size, Detail: fmt.Sprintf("%d bytes, want %d", info.Size, size)}, nil
-	case c.Quick:
+	case !c.reads(id):
 		return nil, nil
 	}
 	b, f, err := c.read(ctx, key, size)
