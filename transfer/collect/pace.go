@@ -14,6 +14,8 @@ import (
 type Rates struct {
 	Requests int   // per second
 	Bytes    int64 // per second, read and written
+	// Weight is what each request and byte counts for at the moment, at least 1, so that more urgent work of others can slow this down; nil: 1.
+	Weight func() int64
 }
 
 // listPage is how many objects of a listing count as one request: what S3 gives at once.
@@ -26,6 +28,7 @@ const byteBurst = 256 << 10
 type pacedStore struct {
 	blobstore.Store
 	requests, bytes *rate.Limiter
+	weight          func() int64
 }
 
 // Pace returns a decorator of s that keeps within the rates. It waits before each request, and for the bytes that are sent or given.
@@ -33,7 +36,10 @@ func Pace(s blobstore.Store, r Rates) blobstore.Store {
 	if r.Requests <= 0 && r.Bytes <= 0 {
 		return s
 	}
-	p := &pacedStore{Store: s, requests: rate.NewLimiter(rate.Inf, 1), bytes: rate.NewLimiter(rate.Inf, 1)}
+	p := &pacedStore{Store: s, requests: rate.NewLimiter(rate.Inf, 1), bytes: rate.NewLimiter(rate.Inf, 1), weight: r.Weight}
+	if p.weight == nil {
+		p.weight = func() int64 { return 1 }
+	}
 	if r.Requests > 0 {
 		p.requests = rate.NewLimiter(rate.Limit(r.Requests), 1)
 	}
@@ -47,10 +53,10 @@ func Pace(s blobstore.Store, r Rates) blobstore.Store {
 func (p *pacedStore) Unwrap() blobstore.Store { return p.Store }
 
 func (p *pacedStore) wait(ctx context.Context, bytes int64) error {
-	if err := waitFor(ctx, p.requests, 1); err != nil {
+	if err := waitFor(ctx, p.requests, p.weight()); err != nil {
 		return err
 	}
-	return waitFor(ctx, p.bytes, bytes)
+	return waitFor(ctx, p.bytes, bytes*p.weight())
 }
 
 func waitFor(ctx context.Context, l *rate.Limiter, n int64) error {
@@ -84,20 +90,20 @@ func (p *pacedStore) Get(ctx context.Context, key string, off, n int64) (io.Read
 	if err != nil || p.bytes.Limit() == rate.Inf {
 		return body, err
 	}
-	return &pacedBody{body, ctx, p.bytes}, nil
+	return &pacedBody{body, ctx, p}, nil
 }
 
 // pacedBody gives bytes no faster than their rate.
 type pacedBody struct {
 	io.ReadCloser
-	ctx   context.Context // of the Get
-	bytes *rate.Limiter
+	ctx context.Context // of the Get
+	p   *pacedStore
 }
 
 // Read implements io.Reader.
 func (b *pacedBody) Read(to []byte) (int, error) {
 	n, err := b.ReadCloser.Read(to)
-	if werr := waitFor(b.ctx, b.bytes, int64(n)); werr != nil {
+	if werr := waitFor(b.ctx, b.p.bytes, int64(n)*b.p.weight()); werr != nil {
 		return 0, werr
 	}
 	return n, err
