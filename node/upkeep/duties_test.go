@@ -179,3 +179,25 @@ func TestOperationsAreForgotten(t *testing.T) {
 		}
 	}
 }
+
+// TestCollectorsClaimsExpire: one of a node that is gone keeps the region's other nodes from the repository until the leader ends it.
+func TestCollectorsClaimsExpire(t *testing.T) {
+	n, l := newNode(t, command.CurrentVersion)
+	gone := n.join(1)
+	store := id[gallery.StoreID](300)
+	n.do(&command.StorePut{Store: gallery.Store{ID: store, Region: "a", Name: "main", Class: gallery.ClassStandard, Kind: gallery.KindFilesystem}})
+	k := gallery.RepositoryKey{Store: store, Slot: 1, Domain: gallery.DomainOf(id[gallery.TenantID](2))}
+	n.do(&command.RepositoryClaim{Repository: k, Node: gone, Lease: time.Minute})
+	for _, x := range []struct {
+		after time.Duration
+		held  bool
+	}{{0, true}, {time.Minute, true}, {time.Second, false}} {
+		n.now = n.now.Add(x.after)
+		if err := l.claims(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if held := n.m.View().Repository(k).Claim != nil; held != x.held {
+			t.Errorf("after %s more: held %t", x.after, held)
+		}
+	}
+}

@@ -110,6 +110,11 @@ func (l *Leader) claims(ctx context.Context) error {
 		slices.ContainsFunc(v.ClaimedRepositories(), func(r *gallery.Repository) bool { return past(r.Claim) }) {
 		return l.propose(ctx, &command.ExpireClaims{})
 	}
+	for _, r := range v.ClaimedRepositories() {
+		if r.Claim.Deadline.Before(now) {
+			return l.propose(ctx, &command.ExpireClaims{})
+		}
+	}
 	return nil
 }
 
