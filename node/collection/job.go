@@ -12,13 +12,10 @@ import (
 	"loggia/fsm/state"
 	"loggia/gallery"
 	"loggia/node/depot"
-	"loggia/node/proposal"
+	"loggia/node/turns"
 	"loggia/transfer/collect"
 	"loggia/transfer/repository"
 )
-
-// errLater means that a step is not allowed yet.
-var errLater = errors.New("not yet")
 
 // attempts is how often a run looks again where copies are completed while it condemns.
 const attempts = 8
@@ -39,10 +36,10 @@ func (j *job) run(ctx context.Context) error {
 		return err
 	}
 	j.repo = bare.Over(collect.Pace(bare.Store, j.o.Rates))
-	got, err := proposal.As[gallery.Repository](j.o.Reports.Report(ctx, &command.RepositoryClaim{Repository: j.key, Node: j.o.Self, Lease: j.o.Lease}))
+	got, err := j.o.Claims.Take(ctx, j.key, false, true)
 	if err != nil {
 		if errors.Is(err, gallery.ErrClaimed) {
-			return errLater
+			return turns.ErrLater
 		}
 		return fmt.Errorf("claim: %w", err)
 	}
@@ -64,13 +61,7 @@ func (j *job) run(ctx context.Context) error {
 
 // release gives the claim back, also while the node stops: for a bounded time.
 func (j *job) release(report *gallery.Collection) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-	defer cancel()
-	_, err := j.o.Reports.Report(ctx, &command.RepositoryRelease{Repository: j.key, Claim: j.epoch, Report: report})
-	if errors.Is(err, gallery.ErrStaleClaim) {
-		return nil
-	}
-	return err
+	return j.o.Claims.Release(j.key, j.epoch, report)
 }
 
 // collect makes a run. Its report is what the claim is given back with.
@@ -176,15 +167,19 @@ func (j *job) commit(ctx context.Context, r *collect.Run, report *gallery.Collec
 
 var errBusy = errors.New("copies were completed faster than they could be looked at")
 
-// identity holds the store against the cluster: a state that is older than the bucket collects nothing (C8).
 func (j *job) identity(ctx context.Context) error {
-	v := j.o.State()
-	c, s := v.Cluster(), v.Store(j.key.Store)
+	return Identity(ctx, j.o.State(), j.key.Store, j.repo.Store)
+}
+
+// Identity holds a store against the cluster: a state that is older than the bucket collects and repairs nothing (C8). collect.ErrForeign: it
+// is.
+func Identity(ctx context.Context, v *state.View, id gallery.StoreID, in blobstore.Store) error {
+	c, s := v.Cluster(), v.Store(id)
 	if c == nil || s == nil {
 		return fmt.Errorf("%w: the store is not known", collect.ErrForeign)
 	}
 	want := repository.Identity{Cluster: string(c.ID), Generation: c.Generation, Region: string(s.Region), Store: string(s.ID)}
-	err := repository.CheckIdentity(ctx, j.repo.Store, want)
+	err := repository.CheckIdentity(ctx, in, want)
 	if errors.Is(err, repository.ErrIdentity) || errors.Is(err, repository.ErrNoIdentity) || errors.Is(err, repository.ErrIdentityFormat) {
 		return fmt.Errorf("%w: %w", collect.ErrForeign, err)
 	}
@@ -203,7 +198,7 @@ func (j *job) sweep(ctx context.Context, c *gallery.Condemnation) error {
 	_, err := j.o.Reports.Report(ctx, &command.RepositorySweep{Repository: j.key, Claim: j.epoch, Epoch: c.Epoch, Grace: j.o.Grace})
 	if errors.Is(err, gallery.ErrUnavailable) {
 		j.log.Debug("what is condemned may not be deleted yet", "error", err)
-		return errLater
+		return turns.ErrLater
 	}
 	if err != nil {
 		return err
