@@ -35,6 +35,7 @@ import (
 	"loggia/node/status"
 	"loggia/node/steering"
 	"loggia/node/stores"
+	"loggia/node/turns"
 	"loggia/node/upkeep"
 	"loggia/node/uploads"
 	"loggia/transfer/buffer"
@@ -109,19 +110,27 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	n.peers.Steering = steer
 	finder := &sources.Finder{Self: n.id.Node, Region: n.id.Region, Depot: store, Peers: n.peers, Scratch: mem.scratch, Serve: serving,
 		Alive: func(id gallery.NodeID) bool { return n.gossip.State(string(id)) != "dead" }}
+	strong := func(ctx context.Context) error { _, _, err := settled.Settle(ctx, "strong"); return err }
+	claims := &turns.Claims{Self: n.id.Node, Lease: replication.Lease, Reports: n.reports, Version: n.clusterVersion}
 	collector := collection.New(collection.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Reports: n.reports,
-		Settle: func(ctx context.Context) error { _, _, err := settled.Settle(ctx, "strong"); return err }, Depot: store, Pool: mem.packs, Encoder: mem.enc,
-		TempDir: n.dir.Temp(), Period: n.opts.Collection.Period, Grace: n.opts.Collection.Grace, Lease: replication.Lease,
+		Claims: claims, Settle: strong, Depot: store, Pool: mem.packs, Encoder: mem.enc,
+		TempDir: n.dir.Temp(), Period: n.opts.Collection.Period, Grace: n.opts.Collection.Grace,
 		Rates: collect.Rates{Requests: n.opts.Collection.Requests, Bytes: int64(n.opts.Collection.Bytes)}, Now: n.clock.Now, Log: n.log.With("component", "collection")})
-	checker := checking.New(checking.Options{Self: n.id.Node, Region: n.id.Region, State: n.m.View, Reports: n.reports, Depot: store, Pool: mem.packs, Encoder: mem.enc,
-		Settle:  func(ctx context.Context) error { _, _, err := settled.Settle(ctx, "strong"); return err },
-		TempDir: n.dir.Temp(), Lease: replication.Lease, Rates: collect.Rates{Requests: n.opts.Collection.Requests, Bytes: int64(n.opts.Collection.Bytes)},
-		Now: n.clock.Now, Log: n.log.With("component", "checking")})
+	checker := checking.New(checking.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Reports: n.reports, Claims: claims,
+		Settle: strong, Depot: store, Pool: mem.packs, Encoder: mem.enc, TempDir: n.dir.Temp(),
+		Asked:  collect.Rates{Requests: n.opts.Collection.Requests, Bytes: int64(n.opts.Collection.Bytes)},
+		Own:    collect.Rates{Requests: n.opts.Checks.Requests, Bytes: int64(n.opts.Checks.Bytes)},
+		Period: n.opts.Checks.Period, Quick: n.opts.Checks.Quick, Repair: n.opts.Checks.Repair, Now: n.clock.Now, Log: n.log.With("component", "checking")})
 	loop := replication.New(replication.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Reports: n.reports,
 		Sources: finder, Seeds: seeds, Speeds: replicate.NewSpeeds(), Depot: store, Live: registry, Pool: mem.packs, Scratch: mem.scratch, Decoder: mem.dec, Encoder: mem.enc,
-		TempDir: n.dir.Temp(), Patience: steer.Patience, Alive: finder.Alive, Holding: func() bool { return ups.Active() > 0 || collector.Active() || checker.Active() }, Now: n.clock.Now, Log: n.log.With("component", "replication")})
+		TempDir: n.dir.Temp(), Patience: steer.Patience, Alive: finder.Alive, Holding: func() bool { return ups.Active() > 0 || claims.Active() }, Now: n.clock.Now, Log: n.log.With("component", "replication")})
 	keeper = stores.New(stores.Options{Region: n.id.Region, Stores: n.opts.Stores, State: n.m.View, Reports: n.reports, Metrics: counted,
-		Ready: func(id gallery.StoreID, s blobstore.Store) { store.Add(id, s); loop.Poke(); collector.Poke() }, Now: time.Now, Log: n.log.With("component", "stores")})
+		Ready: func(id gallery.StoreID, s blobstore.Store) {
+			store.Add(id, s)
+			loop.Poke()
+			collector.Poke()
+			checker.Poke()
+		}, Now: time.Now, Log: n.log.With("component", "stores")})
 	web, err := imports.NewWeb(n.opts.Imports, n.defaultSubscription)
 	if err != nil {
 		return err
@@ -152,7 +161,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 	leader := upkeep.New(upkeep.Options{Self: n.id.Node, Watched: n.m.Watched, Log: n.reports, Raft: seats{n.raft}, Lease: replication.Lease,
 		Understands: n.understands, Now: n.clock.Now, Logger: n.log.With("component", "upkeep")})
 	n.background(map[string]func(context.Context) error{
-		"uploads": ups.Run, "stores": n.afterFounding(keeper.Run), "catching up": n.afterFounding(settled.CatchUp), "replication": n.afterFounding(loop.Run), "imports": n.afterFounding(importing.Run), "collection": n.afterFounding(collector.Run), "certificate": n.cred.Run,
+		"uploads": ups.Run, "stores": n.afterFounding(keeper.Run), "catching up": n.afterFounding(settled.CatchUp), "replication": n.afterFounding(loop.Run), "imports": n.afterFounding(importing.Run), "collection": n.afterFounding(collector.Run), "checks": n.afterFounding(checker.Run), "certificate": n.cred.Run,
 		"steering": n.afterFounding(steer.Run), "gossip": n.mingle, "warm": n.keepWarm, "founding": n.found, "hash": n.compare,
 		"upkeep": func(ctx context.Context) error {
 			return n.raft.raft.Lead(ctx, func(ctx context.Context) error {

@@ -12,7 +12,7 @@ import (
 func TestWhatAnOpenUploadWritesIsKnown(t *testing.T) {
 	const tenant = gallery.TenantID("aaaaaaaa-0000-4000-8000-000000000001")
 	s := state.New()
-	c := New(Options{State: s.View})
+	c := New(Options{State: s.View, Now: time.Now})
 	domain := gallery.DomainOf(tenant)
 	key := string(domain) + "/1/p/0000000000000007/x"
 	if within(c.prefixes("s"), key) {

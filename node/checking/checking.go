@@ -11,53 +11,58 @@ import (
 
 	"loggia/api/v1"
 	"loggia/blobstore"
-	"loggia/fsm/command"
 	"loggia/fsm/state"
 	"loggia/gallery"
-	"loggia/node/collection"
 	"loggia/node/depot"
+	"loggia/node/turns"
 	"loggia/transfer/buffer"
 	"loggia/transfer/collect"
 	"loggia/transfer/frame"
-	"loggia/transfer/index"
 	"loggia/transfer/repository"
 	"loggia/transfer/scrub"
 )
-
-// Reporter puts this node's reports into the log.
-type Reporter interface {
-	Report(ctx context.Context, c command.Command) (command.Result, error)
-}
 
 // Options is what a Checker needs.
 type Options struct {
 	Self    gallery.NodeID
 	Region  gallery.RegionName
+	Watched func() (*state.View, *state.Watch)
 	State   func() *state.View
 	Settle  func(context.Context) error // brings the state up to date
-	Reports Reporter
+	Reports turns.Reporter
+	Claims  *turns.Claims // of this node
 	Depot   *depot.Depot
 	Pool    *buffer.Pool // packs
 	Encoder frame.Compressor
 	TempDir string
-	Lease   time.Duration // of the claim under which a repair is done
-	Rates   collect.Rates
+	Asked   collect.Rates // of checks that an operator asked for
+	Own     collect.Rates // of those that the region makes by itself; they yield to transfers
+	Period  time.Duration // within which the region reads every pack by itself; 0: it does not
+	Quick   time.Duration // between two looks at existence and lengths; at most Period
+	Repair  bool          // whether its own checks repair
 	Now     func() time.Time
 	Log     *slog.Logger
 }
 
-// Checker checks; it is safe for use by many goroutines, of which one is served at a time.
+// Checker checks; it is safe for use by many goroutines, of which one is served at a time. Run makes the region's own checks.
 type Checker struct {
-	o       Options
-	busy    atomic.Bool
-	holding atomic.Bool
+	*turns.Loop
+	o     Options
+	began time.Time
+	busy  atomic.Bool // with what an operator asked for
+	weigh weigher
 }
 
 // New returns a Checker.
-func New(o Options) *Checker { return &Checker{o: o} }
-
-// Active says whether this node holds a claim for a repair, which is to be renewed.
-func (c *Checker) Active() bool { return c.holding.Load() }
+func New(o Options) *Checker {
+	c := &Checker{o: o, began: o.Now()}
+	c.weigh.o = o
+	c.o.Own.Weight = c.weigh.weight
+	c.Loop = turns.New(turns.Options{Region: o.Region, Watched: o.Watched, Has: func(id gallery.StoreID) bool { return o.Depot.Has(id) }, Since: since,
+		Due:  func(r *gallery.Repository, _ *gallery.Cluster) (time.Time, bool) { return c.due(r) },
+		Turn: c.turn, Pause: time.Minute, Now: o.Now, Log: o.Log})
+	return c
+}
 
 // Check implements check.Service.
 func (c *Checker) Check(ctx context.Context, region string, r v1.CheckRequest, emit func(v1.CheckEvent) error) error {
@@ -94,16 +99,17 @@ func (c *Checker) Check(ctx context.Context, region string, r v1.CheckRequest, e
 func (c *Checker) store(ctx context.Context, s *gallery.Store, r v1.CheckRequest, emit func(v1.CheckEvent) error) error {
 	var paced blobstore.Store
 	for _, k := range c.o.State().RepositoryKeys(s.ID) {
-		repo, err := c.repository(k)
+		repo, err := c.repository(k, c.o.Asked)
 		if err != nil {
 			return err
 		}
 		paced = repo.Store
-		one := &job{Checker: c, key: k, repo: repo, request: r, emit: func(e v1.CheckEvent) error {
+		one := newJob(c, k, repo, func(e v1.CheckEvent) error {
 			e.Store, e.Slot, e.Domain = s.Name, k.Slot, string(k.Domain)
 			return emit(e)
-		}}
-		if err := one.run(ctx); err != nil {
+		})
+		one.quick = r.Quick
+		if err := one.asked(ctx, r.Repair); err != nil {
 			return fmt.Errorf("store %s: %w", s.Name, err)
 		}
 	}
@@ -143,78 +149,11 @@ func within(prefixes []string, key string) bool {
 	return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(key, p) })
 }
 
-func (c *Checker) repository(k gallery.RepositoryKey) (*repository.Repository, error) {
+// repository opens a repository whose requests keep within rates.
+func (c *Checker) repository(k gallery.RepositoryKey, r collect.Rates) (*repository.Repository, error) {
 	bare, err := c.o.Depot.Repository(k)
 	if err != nil {
 		return nil, err
 	}
-	return bare.Over(collect.Pace(bare.Store, c.o.Rates)), nil
-}
-
-// tellEvery is the pace of progress.
-const tellEvery = time.Second
-
-// maxRepairs bounds what one check remembers to repair; the next one finds the rest.
-const maxRepairs = 1 << 14
-
-// job is the check of one repository.
-type job struct {
-	*Checker
-	key     gallery.RepositoryKey
-	repo    *repository.Repository
-	request v1.CheckRequest
-	emit    func(v1.CheckEvent) error
-
-	packs    map[index.Pack]bool // that are lost or damaged
-	segments map[string]bool     // keys of segments that are
-	records  map[string]bool     // names of replicas that have none
-	broken   bool                // something needs repair
-	told     time.Time
-}
-
-func (j *job) run(ctx context.Context) error {
-	v := j.o.State()
-	condemned, err := j.o.Depot.Condemned(ctx, v.Repository(j.key))
-	if err != nil {
-		return err
-	}
-	j.packs, j.segments = map[index.Pack]bool{}, map[string]bool{}
-	j.records = map[string]bool{}
-	err = scrub.Run(ctx, scrub.Options{Repository: j.repo, State: collection.State(v, j.key), Condemned: condemned, TempDir: j.o.TempDir, Quick: j.request.Quick,
-		Found: func(f scrub.Finding) error { return j.found(v, f) }, Progress: j.progress})
-	if err != nil || !j.broken || !j.request.Repair {
-		return err
-	}
-	return j.repair(ctx)
-}
-
-// found passes a finding on, unless the state says by now that it is none: the check looks at a state that gets older.
-func (j *job) found(v *state.View, f scrub.Finding) error {
-	if f.Bad() && j.o.State().Repository(j.key).Epoch != v.Repository(j.key).Epoch {
-		return &gallery.Error{Kind: gallery.ErrStaleRepository, Op: "verify", Message: "a collection has changed the repository meanwhile; check again"}
-	}
-	if f.Bad() && f.Kind != scrub.Unknown {
-		j.broken = true
-		j.o.Log.Error("stored content is not as it should be", "kind", f.Kind, "key", f.Key, "replica", f.Disk, "detail", f.Detail)
-		if f.Pack != nil && len(j.packs) < maxRepairs {
-			j.packs[*f.Pack] = true
-		}
-		if f.Record {
-			j.records[f.Disk] = true
-		}
-		if o, err := j.repo.Keys.Parse(f.Key); err == nil && o.Kind == 'i' {
-			j.segments[f.Key] = true
-		}
-	}
-	return j.emit(v1.CheckEvent{Type: "finding", Finding: &v1.CheckFinding{Kind: string(f.Kind), Key: f.Key, Size: f.Size, Disk: f.Disk, Detail: f.Detail}})
-}
-
-func (j *job) progress(p scrub.Progress) {
-	now := j.o.Now()
-	if now.Sub(j.told) < tellEvery && p.Packs != p.PacksTotal {
-		return
-	}
-	j.told = now
-	// A reader that is gone ends the check through its context.
-	_ = j.emit(v1.CheckEvent{Type: "progress", Progress: &v1.CheckProgress{Disks: p.Disks, Packs: p.Packs, PacksTotal: p.PacksTotal, Bytes: p.Bytes, BytesTotal: p.BytesTotal}})
+	return bare.Over(collect.Pace(bare.Store, r)), nil
 }

@@ -3,15 +3,12 @@ package checking
 import (
 	"context"
 	"errors"
-	"fmt"
-	"time"
 
 	"loggia/api/v1"
 	"loggia/fsm/command"
 	"loggia/gallery"
 	"loggia/node/collection"
 	"loggia/node/depot"
-	"loggia/node/proposal"
 	"loggia/transfer/collect"
 	"loggia/transfer/index"
 	"loggia/transfer/pack"
@@ -22,18 +19,11 @@ import (
 // repair takes what is lost or damaged out of the live segments, under the collector's claim, so that nobody relies on it any more, and
 // then marks the copies that are no longer whole: the region's loop makes them whole again from another copy (D9). In this order a crash
 // in between is found by the next check.
-func (j *job) repair(ctx context.Context) error {
-	got, err := proposal.As[gallery.Repository](j.o.Reports.Report(ctx, &command.RepositoryClaim{Repository: j.key, Node: j.o.Self, Lease: j.o.Lease}))
-	if err != nil {
-		return fmt.Errorf("claim the repository to repair it: %w", err)
+func (j *job) repair(ctx context.Context, claim uint64) error {
+	if err := collection.Identity(ctx, j.o.State(), j.key.Store, j.repo.Store); err != nil {
+		return err
 	}
-	j.holding.Store(true)
-	defer j.holding.Store(false)
-	err = j.rewrite(ctx, got.Claim.Epoch)
-	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
-	defer cancel()
-	_, rerr := j.o.Reports.Report(bounded, &command.RepositoryRelease{Repository: j.key, Claim: got.Claim.Epoch})
-	if err = errors.Join(err, rerr); err != nil {
+	if err := j.rewrite(ctx, claim); err != nil {
 		return err
 	}
 	return j.mark(ctx)
@@ -48,6 +38,11 @@ func (j *job) rewrite(ctx context.Context, claim uint64) error {
 		return err
 	}
 	defer view.Close()
+	if j.spare {
+		if err := j.leave(ctx, view, len(compact.Remove) > 0); err != nil {
+			return err
+		}
+	}
 	which, err := j.which(view)
 	if err != nil || len(which)+len(compact.Remove)+len(j.records) == 0 {
 		return err
@@ -128,13 +123,17 @@ func (j *job) mark(ctx context.Context) error {
 		return err
 	}
 	defer view.Release()
+	alone := map[string]bool{}
+	for _, d := range only(v, j.key) {
+		alone[d.Name] = true
+	}
 	why := map[collect.Disk]string{}
 	for _, d := range collection.State(v, j.key).Whole {
 		ok, reason, err := scrub.Whole(ctx, view.View, d)
 		if err != nil {
 			return err
 		}
-		if !ok {
+		if !ok && !(j.spare && alone[d.Name]) {
 			why[d] = reason
 		}
 	}
@@ -157,6 +156,7 @@ func (j *job) lost(ctx context.Context, d collect.Disk, why string) error {
 			return err
 		}
 		j.o.Log.Warn("copy is made whole again", "replica", d.Name, "why", why)
+		j.repaired++
 		return j.emit(v1.CheckEvent{Type: "repaired", Message: d.Name + " is made whole again from another copy"})
 	}
 	return nil

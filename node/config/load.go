@@ -74,6 +74,14 @@ func Settings() []Setting {
 			o.Collection.Grace, err = time.ParseDuration(v)
 			return err
 		}},
+		{"checks-period", "time within which a region reads every pack by itself; 0: never", func(o *Options, v string) (err error) {
+			o.Checks.Period, err = time.ParseDuration(v)
+			return err
+		}},
+		{"checks-quick", "time between two looks at existence and length of everything stored", func(o *Options, v string) (err error) {
+			o.Checks.Quick, err = time.ParseDuration(v)
+			return err
+		}},
 		{"log-level", "debug, info, warn or error", text(func(o *Options) *string { return &o.Log.Level })},
 		{"log-format", "text or json", text(func(o *Options) *string { return &o.Log.Format })},
 		{"debug-listen", "unix:/PATH or loopback IP:PORT for profiles", text(func(o *Options) *string { return &o.Debug.Listen })},

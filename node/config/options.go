@@ -33,6 +33,7 @@ type Options struct {
 	Debug     Debug    `yaml:"debug"`
 
 	Collection Collection `yaml:"collection"`
+	Checks     Checks     `yaml:"checks"`
 }
 
 // Debug says where profiles of the node can be had. By default nowhere.
@@ -46,6 +47,16 @@ type Collection struct {
 	Grace    time.Duration `yaml:"grace"`    // between condemning and deleting, default 2h: longer than any link or lease, and clock skew
 	Requests int           `yaml:"requests"` // to a store, per second; default 200, 0: no bound
 	Bytes    Bytes         `yaml:"bytes"`    // read and written, per second; default 64 MiB, 0: no bound
+}
+
+// Checks says how this node checks its region's stores by itself. While copies are made in the region or publishes taken in, the rates are
+// an eighth.
+type Checks struct {
+	Period   time.Duration `yaml:"period"`   // within which every pack is read, default 720h; 0: never
+	Quick    time.Duration `yaml:"quick"`    // between two looks at existence and length of everything, default 24h
+	Requests int           `yaml:"requests"` // to a store, per second; default 100, 0: no bound
+	Bytes    Bytes         `yaml:"bytes"`    // read, per second; default 32 MiB, 0: no bound
+	Repair   bool          `yaml:"repair"`   // whether copies that have another whole one are made whole again, default true
 }
 
 // Imports says what the node fetches when a user names it by URL. By default nothing.
@@ -138,6 +149,7 @@ func Defaults() Options {
 		Log:     Log{Level: "info", Format: "text"},
 
 		Collection: Collection{Period: 6 * time.Hour, Grace: 2 * time.Hour, Requests: 200, Bytes: 64 << 20},
+		Checks:     Checks{Period: 30 * 24 * time.Hour, Quick: 24 * time.Hour, Requests: 100, Bytes: 32 << 20, Repair: true},
 	}
 }
 
@@ -232,6 +244,9 @@ func (o *Options) Validate() error {
 	o.Imports.validate(bad)
 	if c := o.Collection; c.Period < time.Second || c.Grace < 0 || c.Requests < 0 || c.Bytes < 0 {
 		bad("collection", "period must be at least 1s, and nothing below 0")
+	}
+	if c := o.Checks; c.Period != 0 && (c.Quick < time.Second || c.Period < c.Quick) || c.Requests < 0 || c.Bytes < 0 {
+		bad("checks", "quick must be at least 1s, period 0 or at least quick, and nothing below 0")
 	}
 	names := map[string]bool{}
 	for i := range o.Stores {

@@ -116,7 +116,7 @@ var reports = map[command.Kind]bool{
 	command.KindReplicaClaim: true, command.KindReplicaCheckpoint: true, command.KindReplicaComplete: true,
 	command.KindReplicaFail: true, command.KindReplicaRelease: true, command.KindReplicaMarkLost: true,
 	command.KindRepositoryCompact: true, command.KindRepositoryCondemn: true, command.KindRepositorySwept: true,
-	command.KindRepositoryClaim: true, command.KindRepositoryRelease: true, command.KindRepositorySweep: true,
+	command.KindRepositoryClaim: true, command.KindRepositoryRelease: true, command.KindRepositoryChecked: true, command.KindRepositorySweep: true,
 	command.KindSnapshotComplete: true, command.KindSnapshotFail: true, command.KindVersionImported: true, command.KindVersionImportFailed: true,
 }
 

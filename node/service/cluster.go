@@ -62,7 +62,8 @@ func (s *Service) Region(_ context.Context, name string) (v1.Region, error) {
 }
 
 func region(v *state.View, r *gallery.Region) v1.Region {
-	out := v1.Region{Name: string(r.Name), Nodes: len(v.Nodes(r.Name)), Stores: []v1.Store{}, Limits: limitsOf(v, r.Name), Distances: distancesOf(v, r.Name)}
+	out := v1.Region{Name: string(r.Name), Nodes: len(v.Nodes(r.Name)), Stores: []v1.Store{}, Limits: limitsOf(v, r.Name), Distances: distancesOf(v, r.Name),
+		Collection: regionCollection(v, r.Name), Check: regionCheck(v, r.Name)}
 	for _, s := range v.Stores(r.Name) {
 		store := v1.Store{ID: string(s.ID), Name: s.Name, Zone: s.Zone, Class: string(s.Class), Kind: string(s.Kind), State: string(s.State),
 			Reason: s.Reason, Total: s.Capacity.Total, Free: s.Capacity.Free, Checked: s.Checked}

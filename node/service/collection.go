@@ -35,7 +35,7 @@ func (s *Service) Collections(_ context.Context, region, store string) (v1.Colle
 func collection(v *state.View, s *gallery.Store, k gallery.RepositoryKey) v1.Collection {
 	r := v.Repository(k)
 	out := v1.Collection{Region: string(s.Region), Store: s.Name, Slot: k.Slot, Domain: string(k.Domain), State: "Never"}
-	if r.Claim != nil {
+	if r.Claim != nil && !r.Checking {
 		out.Collecting = string(r.Claim.Node)
 	}
 	if r.Asked != nil {

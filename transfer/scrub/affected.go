@@ -13,13 +13,16 @@ import (
 
 var errIncomplete = errors.New("the index lacks a chunk of the disk")
 
-// Relies calls each for the packs that a view would read a disk from, some of them often. What the view does not know is passed over.
-func Relies(ctx context.Context, v *repository.View, d collect.Disk, each func(index.Pack)) error {
+// Relies calls each for the packs that a view would read a disk from, some of them often. It says whether these are all: where a tree cannot
+// be read whole, what lies below is not known. The error is one of the store.
+func Relies(ctx context.Context, v *repository.View, d collect.Disk, each func(index.Pack)) (all bool, err error) {
+	all = true
 	look := func(id chunk.ID) (bool, error) {
 		loc, ok, err := v.Lookup(id)
 		if err == nil && ok {
 			each(index.Pack{Kind: loc.Kind, Epoch: loc.Epoch, ID: loc.Pack, Size: loc.PackSize})
 		}
+		all = all && ok
 		return ok, err
 	}
 	visit := manifest.Visitor{Enter: look, Leaf: func(l *manifest.Leaf) error {
@@ -33,6 +36,7 @@ func Relies(ctx context.Context, v *repository.View, d collect.Disk, each func(i
 		return nil
 	}, Fault: func(err error) error {
 		if ctx.Err() == nil && absent(err) {
+			all = false
 			return nil
 		}
 		return err
@@ -42,9 +46,9 @@ func Relies(ctx context.Context, v *repository.View, d collect.Disk, each func(i
 		err = manifest.ReachTable(ctx, v, root, d.Table, visit)
 	}
 	if err != nil {
-		return visit.Fault(err)
+		err = visit.Fault(err)
 	}
-	return nil
+	return all, err
 }
 
 // Whole says whether a view knows everything that a disk needs; why not is the second result. The third is an error of the store.

@@ -74,9 +74,12 @@ func TestReliesNamesThePacks(t *testing.T) {
 	g := newRig(t)
 	packs := map[string]bool{}
 	for _, d := range g.disks {
-		g.must(scrub.Relies(context.Background(), g.View(), collect.Disk{Root: d.Root, Table: d.Table}, func(p index.Pack) {
+		all, err := scrub.Relies(context.Background(), g.View(), collect.Disk{Root: d.Root, Table: d.Table}, func(p index.Pack) {
 			packs[g.Repo.Keys.Pack(p.Kind, p.Epoch, p.ID)] = true
-		}))
+		})
+		if g.must(err); !all {
+			t.Error("it says that there are more")
+		}
 	}
 	n := 0
 	g.must(g.Store.List(context.Background(), g.Repo.Keys.Prefix(), "", func(i blobstore.Info) error {
