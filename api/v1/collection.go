@@ -55,3 +55,13 @@ type Collecting struct {
 type CollectionSwitch struct {
 	Off bool `json:"off"`
 }
+
+// RegionCollection sums up how the collection of garbage stands in a region. Bytes are of stored objects, and of each repository's newest run.
+type RegionCollection struct {
+	Ended   time.Time `json:"ended,omitzero"` // of the newest run
+	Freed   int64     `json:"bytesFreed"`
+	Waiting int64     `json:"bytesCondemned"` // until the grace time is over
+	Running []string  `json:"running,omitempty"`
+	// Stopped names the stores whose newest run stopped without a delete, and why.
+	Stopped []string `json:"stopped,omitempty"`
+}

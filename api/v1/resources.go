@@ -109,7 +109,9 @@ type Region struct {
 	Nodes  int     `json:"nodes"`
 	Limits []Limit `json:"limits,omitempty"` // that name it, or one of its nodes
 
-	Distances []Distance `json:"distances,omitempty"` // to other regions, as far as they were said
+	Distances  []Distance        `json:"distances,omitempty"`  // to other regions, as far as they were said
+	Collection *RegionCollection `json:"collection,omitempty"` // nil: none yet, and none under way
+	Check      *RegionCheck      `json:"check,omitempty"`      // of its own; nil: as above
 }
 
 // Store is one bucket or directory of a region.

@@ -30,6 +30,8 @@ type devOptions struct {
 	level   string
 	period  time.Duration // of collection
 	grace   time.Duration
+	checks  time.Duration // period
+	quick   time.Duration // between checks
 }
 
 func (c *cli) devCommand() *cobra.Command {
@@ -46,6 +48,8 @@ directory it goes on. Without --data it lives in a temporary directory and is go
 	f.StringVar(&o.level, "log-level", "warn", "debug, info, warn or error")
 	f.DurationVar(&o.period, "collection-period", config.Defaults().Collection.Period, "time between two collections of garbage")
 	f.DurationVar(&o.grace, "collection-grace", config.Defaults().Collection.Grace, "time between condemning garbage and deleting it")
+	f.DurationVar(&o.checks, "checks-period", config.Defaults().Checks.Period, "time within which a region reads every pack by itself; 0: never")
+	f.DurationVar(&o.quick, "checks-quick", config.Defaults().Checks.Quick, "time between two looks at existence and length of everything stored")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.dev(cmd.Context(), o) }
 	return cmd
 }
@@ -145,7 +149,8 @@ func (c *cli) devNode(ctx context.Context, o devOptions, i int, name string, nod
 	}
 	flags := map[string]string{"data": filepath.Join(dir, "node"), "region": name, "listen": listen, "gossip-listen": gossip,
 		"rtt": "10ms", "store-path": filepath.Join(dir, "store"), "log-level": o.level,
-		"collection-period": o.period.String(), "collection-grace": o.grace.String()}
+		"collection-period": o.period.String(), "collection-grace": o.grace.String(),
+		"checks-period": o.checks.String(), "checks-quick": o.quick.String()}
 	if i == 0 {
 		flags["bootstrap"] = "true"
 	} else if _, err := os.Stat(filepath.Join(dir, "node", "node.json")); err != nil {

@@ -199,6 +199,14 @@ func statusTable(s v1.Status) table {
 	for _, r := range s.Regions {
 		t.add("region "+r.Name, fmt.Sprintf("%d nodes, %d stores", r.Nodes, len(r.Stores)))
 	}
+	for _, r := range s.Regions {
+		if text := collectionText(r.Collection); text != "" {
+			t.add("collection in "+r.Name, text)
+		}
+		if text := checkText(r.Check); text != "" {
+			t.add("check of "+r.Name, text)
+		}
+	}
 	for _, l := range s.Limits {
 		t.add("limit "+limitSide(l.From, l.FromNode)+"->"+limitSide(l.To, l.ToNode), l.Rate)
 	}

@@ -249,3 +249,67 @@ func TestCollectBesidePublishes(t *testing.T) {
 		}
 	}
 }
+
+// TestRegionsCheckThemselves plants what a disk does to a store, and waits until the region has found it and made the copy whole again, unasked
+// (D9). What is the only copy is told of, and left (D11).
+func TestRegionsCheckThemselves(t *testing.T) {
+	c := develop(t, "a,b", "--checks-period", "1s", "--checks-quick", "1s")
+	dir := t.TempDir()
+	s := seed(t)
+	one := image(t, filepath.Join(dir, "one.raw"), 24, s)
+	alone := image(t, filepath.Join(dir, "alone.raw"), 24, s+1)
+	c.ok(t, "publish", one, "g/i/1.0.0", "--regions", "a,b")
+	region := func(name string) *v1.RegionCheck {
+		for _, r := range read[v1.Status](t, c.user, "status").Regions {
+			if r.Name == name && r.Check != nil {
+				return r.Check
+			}
+		}
+		return &v1.RegionCheck{}
+	}
+	eventually(t, "a first round", func() error {
+		if x := region("b"); x.Rounds == 0 || x.Bad() > 0 {
+			return fmt.Errorf("%+v", x)
+		}
+		return nil
+	})
+	packs := c.packs(t, "b")
+	edit(t, packs[0], 100, []byte("damage"))
+	if err := os.Remove(packs[1]); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the region to repair itself", func() error {
+		if x := region("b"); x.Repairs == 0 || x.Bad() > 0 || x.LastBad.IsZero() {
+			return fmt.Errorf("%+v", x)
+		}
+		return nil
+	})
+	c.ok(t, "wait", "g/i/1.0.0", "--through-failures")
+	out := filepath.Join(dir, "out")
+	c.at("b").ok(t, "pull", "g/i/1.0.0", "-o", out)
+	same(t, out, one)
+
+	had := map[string]bool{}
+	for _, p := range c.packs(t, "b") {
+		had[p] = true
+	}
+	c.at("b").ok(t, "publish", alone, "g/alone/1.0.0", "--regions", "b")
+	for _, p := range c.packs(t, "b") {
+		if !had[p] {
+			edit(t, p, 100, []byte("damage"))
+			break
+		}
+	}
+	eventually(t, "the only copy to be told of", func() error {
+		if x := region("b"); x.Damaged != 1 || !strings.Contains(x.Message, "no other whole one") {
+			return fmt.Errorf("%+v", x)
+		}
+		return nil
+	})
+	if st := read[v1.VersionStatus](t, c.user, "status", "g/alone/1.0.0"); st.State != "Completed" {
+		t.Errorf("the only copy is %s", st.State)
+	}
+	if text := c.ok(t, "status"); !strings.Contains(text, "1 damaged") {
+		t.Errorf("status says\n%s", text)
+	}
+}
