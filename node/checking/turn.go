@@ -109,7 +109,7 @@ type turn struct {
 }
 
 func (t *turn) run(ctx context.Context, c *Checker, k gallery.RepositoryKey, repo *repository.Repository, last *gallery.Check) error {
-	t.job = newJob(c, k, repo, func(v1.CheckEvent) error { return nil })
+	t.job = newJob(c, k, repo, nothing)
 	t.from, t.to = c.share(last, t.began)
 	t.reached, t.told, t.spare, t.hear = t.from, t.began, true, t.heard
 	inner, cancel := context.WithCancelCause(ctx)
@@ -134,6 +134,8 @@ func (t *turn) run(ctx context.Context, c *Checker, k gallery.RepositoryKey, rep
 	}
 	return t.end(ctx, err)
 }
+
+func nothing(v1.CheckEvent) error { return nil }
 
 // passing says whether an error is about the log, or about the claim, and not about the store.
 func passing(err error) bool {

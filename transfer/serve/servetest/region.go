@@ -39,8 +39,14 @@ func Memory() blobstore.Store { return memory.New(time.Now, 0) }
 // New makes a region without disks. When the test ends, all memory has to be given back.
 func New(t testing.TB, store blobstore.Store) *Region {
 	t.Helper()
+	return In(t, store, "0123456789abcdef", 0)
+}
+
+// In is New with the place of the repository in its store.
+func In(t testing.TB, store blobstore.Store, domain string, slot int) *Region {
+	t.Helper()
 	g := &Region{t: t, Store: store, Packs: buffer.New(45 << 20), Reads: buffer.New(10 << 20), Scratch: buffer.New(12 << 20)}
-	keys, err := repository.NewKeys("0123456789abcdef", 0)
+	keys, err := repository.NewKeys(domain, slot)
 	g.must(err)
 	g.Decoder, err = codec.NewDecoder(2)
 	g.must(err)
