@@ -1,6 +1,8 @@
 package node
 
 import (
+	"time"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"loggia/fsm/state"
@@ -36,6 +38,55 @@ var (
 	descHeld    = desc("collection_stopped", "Repositories whose newest collection stopped without a delete, by reason.", "store", "reason")
 	descOff     = desc("collection_off", "Whether the collection of garbage is turned off (1).")
 )
+
+var (
+	descFound     = desc("check_findings", "What the newest turns of this region's own checks found in each of its stores, by kind.", "store", "kind")
+	descChecked   = desc("check_last_timestamp_seconds", "When the newest turn over the repository that is furthest behind ended; 0: never.", "store")
+	descRead      = desc("check_round_timestamp_seconds", "When every pack of a store had been read since the round before; 0: never.", "store")
+	descRepairs   = desc("check_repairs", "Copies that this region's own checks have had made whole again.", "store")
+	descUnsettled = desc("check_failed", "Repositories whose newest turn failed, or left something that it could not repair.", "store")
+)
+
+// checks tells how the region's own checks stand.
+func (g *gauges) checks(v *state.View, tell func(*prometheus.Desc, float64, ...string)) {
+	for _, s := range v.Stores(g.region) {
+		var found gallery.CheckCounts
+		var repairs int64
+		last, whole := time.Time{}, time.Time{}
+		failed := 0
+		for i, k := range v.RepositoryKeys(s.ID) {
+			var c gallery.Check
+			if x := v.Repository(k).Checked; x != nil {
+				c = *x
+			}
+			if i == 0 || c.Ended.Before(last) {
+				last = c.Ended
+			}
+			if i == 0 || c.Whole.Before(whole) {
+				whole = c.Whole
+			}
+			found, repairs = found.Add(c.Found), repairs+c.Repairs
+			if c.Message != "" {
+				failed++
+			}
+		}
+		tell(descChecked, seconds(last), s.Name)
+		tell(descRead, seconds(whole), s.Name)
+		tell(descRepairs, float64(repairs), s.Name)
+		tell(descUnsettled, float64(failed), s.Name)
+		for kind, n := range map[string]int64{"lost": found.Lost, "damaged": found.Damaged, "unindexed": found.Unindexed, "unknown": found.Unknown, "orphaned": found.Orphaned} {
+			tell(descFound, float64(n), s.Name, kind)
+		}
+	}
+}
+
+// seconds is a time for Prometheus.
+func seconds(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return float64(t.Unix())
+}
 
 // collections tells how the collection of garbage stands.
 func (g *gauges) collections(v *state.View, tell func(*prometheus.Desc, float64, ...string)) {
@@ -73,7 +124,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // Describe implements prometheus.Collector.
 func (g *gauges) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descLeading, descCurrent, descApplied, descReplicas, descStore, descUploads, descBytes, descRate,
-		descStored, descLive, descGarbage, descHeld, descOff} {
+		descStored, descLive, descGarbage, descHeld, descOff, descFound, descChecked, descRead, descRepairs, descUnsettled} {
 		ch <- d
 	}
 }
@@ -99,6 +150,7 @@ func (g *gauges) Collect(ch chan<- prometheus.Metric) {
 		tell(descStore, float64(s.Capacity.Free), s.Name, string(s.State))
 	}
 	g.collections(v, tell)
+	g.checks(v, tell)
 	left, rate := map[string]int64{}, map[string]float64{}
 	all, _ := g.live.All()
 	for _, d := range all {

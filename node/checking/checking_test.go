@@ -19,7 +19,7 @@ import (
 // sound is a rig with a disk that has a copy elsewhere.
 func sound(t *testing.T) *rig {
 	r := newRig(t)
-	r.publish(1, servetest.NewDisk(servetest.Random(t), 12<<20), true)
+	r.publish(1, servetest.NewDisk(servetest.Random(t), 2<<20), true)
 	return r
 }
 

@@ -71,7 +71,11 @@ func TestDue(t *testing.T) {
 // TestRoundsReadEverything holds that the turns of a round read every pack once and end within the period, whoever makes them, and that a
 // round begins after the other.
 func TestRoundsReadEverything(t *testing.T) {
-	r := sound(t)
+	r := newRig(t)
+	rnd := servetest.Random(t)
+	for n := range 6 { // each in packs of its own
+		r.publish(n, servetest.NewDisk(rnd, 1<<20), true)
+	}
 	first := r.now
 	whole := r.mustWhole()
 	var read, turn int64
@@ -149,9 +153,9 @@ func TestLostIsFoundByTheNextTurn(t *testing.T) {
 func TestTheOnlyCopyIsLeft(t *testing.T) {
 	r := newRig(t)
 	rnd := servetest.Random(t)
-	r.publish(1, servetest.NewDisk(rnd, 12<<20), false)
+	r.publish(1, servetest.NewDisk(rnd, 2<<20), false)
 	mine := r.keys("p/")[0]
-	r.publish(2, servetest.NewDisk(rnd, 12<<20), true)
+	r.publish(2, servetest.NewDisk(rnd, 2<<20), true)
 	var other string
 	for _, k := range r.keys("p/") {
 		o, err := r.Repo.Keys.Parse(k)
@@ -186,7 +190,7 @@ func TestTheOnlyCopyIsLeft(t *testing.T) {
 // TestALostSegmentOfTheOnlyCopy: nothing can be done, and nothing is.
 func TestALostSegmentOfTheOnlyCopy(t *testing.T) {
 	r := newRig(t)
-	r.publish(1, servetest.NewDisk(servetest.Random(t), 12<<20), false)
+	r.publish(1, servetest.NewDisk(servetest.Random(t), 2<<20), false)
 	for _, k := range r.keys("i/") {
 		r.drop(k)
 	}
