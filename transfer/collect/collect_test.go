@@ -28,35 +28,37 @@ func (g *rig) series(n, size int) {
 
 func TestDeletesWhatNobodyNeeds(t *testing.T) {
 	for name, store := range map[string]blobstore.Store{"memory": servetest.Memory(), "folder": servetest.Folder(t)} {
-		t.Run(name, func(t *testing.T) {
-			g := newRig(t, store)
-			g.series(4, 12<<20)
-			_, before := g.keys()
-			first := g.mustCollect() // nothing is dead but what publishing leaves
-			g.check()
-			g.remove(version(1))
-			g.remove(version(2))
-			r := g.mustCollect()
-			g.check()
-			_, after := g.keys()
-			if r.Unaccounted != 0 || first.Unaccounted != 0 || after >= before {
-				t.Errorf("from %d to %d bytes, reports %+v, %+v", before, after, first, r)
-			}
-			if fresh := g.fresh(); float64(after) > 1.3*float64(fresh) {
-				t.Errorf("%d bytes are left, a fresh store has %d", after, fresh)
-			}
-			again := g.mustCollect()
-			if again.GarbageBytes > 200<<10 || again.Compacted > 0 {
-				t.Errorf("the next run finds more: %+v", again)
-			}
-			g.remove(version(3))
-			g.remove(version(4))
-			g.mustCollect()
-			g.mustCollect()
-			if keys, _ := g.keys(); len(keys) > 2 {
-				t.Errorf("of nothing %d keys are left: %v", len(keys), keys[:3])
-			}
-		})
+		t.Run(name, func(t *testing.T) { deletesWhatNobodyNeeds(t, store) })
+	}
+}
+
+func deletesWhatNobodyNeeds(t *testing.T, s blobstore.Store) {
+	g := newRig(t, s)
+	g.series(4, 12<<20)
+	_, before := g.keys()
+	first := g.mustCollect() // nothing is dead but what publishing leaves
+	g.check()
+	g.remove(version(1))
+	g.remove(version(2))
+	r := g.mustCollect()
+	g.check()
+	_, after := g.keys()
+	if r.Unaccounted != 0 || first.Unaccounted != 0 || after >= before {
+		t.Errorf("from %d to %d bytes, reports %+v, %+v", before, after, first, r)
+	}
+	if fresh := g.fresh(); float64(after) > 1.3*float64(fresh) {
+		t.Errorf("%d bytes are left, a fresh store has %d", after, fresh)
+	}
+	again := g.mustCollect()
+	if again.GarbageBytes > 200<<10 || again.Compacted > 0 {
+		t.Errorf("the next run finds more: %+v", again)
+	}
+	g.remove(version(3))
+	g.remove(version(4))
+	g.mustCollect()
+	g.mustCollect()
+	if keys, _ := g.keys(); len(keys) > 2 {
+		t.Errorf("of nothing %d keys are left: %v", len(keys), keys[:3])
 	}
 }
 
@@ -233,28 +235,30 @@ func TestTwoCollectors(t *testing.T) {
 // TestCompletedAfterTheMark holds D2: what a completion needs that came after the mark is not condemned, though it was dead when marked.
 func TestCompletedAfterTheMark(t *testing.T) {
 	for name, compact := range map[string]bool{"compacting": true, "not compacting": false} {
-		t.Run(name, func(t *testing.T) {
-			g := newRig(t, servetest.Memory())
-			g.compact = compact
-			g.series(3, 8<<20)
-			old := g.disks[version(1)]
-			g.remove(version(1))
-			r, w := g.begin()
-			defer w.Close()
-			defer r.Close()
-			g.must(r.Survey(t.Context(), g.state()))
-			// Published again: the index still knows every chunk.
-			g.disks["again"] = old
-			g.must(r.Renew(t.Context(), g.state()))
-			c, err := r.Condemn(t.Context())
-			g.must(err)
-			if !c.List.IsZero() {
-				g.commit(c, w.Epoch())
-			}
-			g.must(g.sweep())
-			g.check()
-		})
+		t.Run(name, func(t *testing.T) { completedAfterTheMark(t, servetest.Memory(), compact) })
 	}
+}
+
+func completedAfterTheMark(t *testing.T, s blobstore.Store, compact bool) {
+	g := newRig(t, s)
+	g.compact = compact
+	g.series(3, 8<<20)
+	old := g.disks[version(1)]
+	g.remove(version(1))
+	r, w := g.begin()
+	defer w.Close()
+	defer r.Close()
+	g.must(r.Survey(t.Context(), g.state()))
+	// Published again: the index still knows every chunk.
+	g.disks["again"] = old
+	g.must(r.Renew(t.Context(), g.state()))
+	c, err := r.Condemn(t.Context())
+	g.must(err)
+	if !c.List.IsZero() {
+		g.commit(c, w.Epoch())
+	}
+	g.must(g.sweep())
+	g.check()
 }
 
 // TestWantedCopiesStay holds that what is left of a lost copy is not garbage: it may be the last there is.
@@ -322,30 +326,32 @@ func (c *crashing) Delete(ctx context.Context, key string) error {
 // TestCrashAtEveryWrite ends a collection at each of its writes and deletes in turn; the next one ends the work, and at no time is a disk
 // unreadable.
 func TestCrashAtEveryWrite(t *testing.T) {
-	const forever = 1 << 40
-	for n := int64(0); ; n++ {
-		s := &crashing{Store: servetest.Memory()}
-		s.left.Store(forever)
-		g := newRig(t, s)
-		g.series(2, 1<<20)
-		g.remove(version(1))
-		s.left.Store(n)
-		_, err := g.collect()
-		s.left.Store(forever)
-		g.check()
-		g.mustCollect()
-		g.check()
-		if r := g.mustCollect(); r.GarbageBytes > 100<<10 {
-			t.Errorf("after a crash at write %d garbage is left: %+v", n, r)
-		}
-		if err == nil {
-			if n < 4 {
-				t.Errorf("a collection made only %d writes", n)
-			}
-			return
-		}
-		if !errors.Is(err, errCrashed) {
-			t.Fatalf("crash at write %d: %v", n, err)
-		}
+	for n := int64(0); crashAfter(t, servetest.Memory(), n); n++ {
 	}
+}
+
+// crashAfter ends a collection after n writes and deletes, and says whether there would have been more.
+func crashAfter(t *testing.T, below blobstore.Store, n int64) bool {
+	const forever = 1 << 40
+	s := &crashing{Store: below}
+	s.left.Store(forever)
+	g := newRig(t, s)
+	g.series(2, 1<<20)
+	g.remove(version(1))
+	s.left.Store(n)
+	_, err := g.collect()
+	s.left.Store(forever)
+	g.check()
+	g.mustCollect()
+	g.check()
+	if r := g.mustCollect(); r.GarbageBytes > 100<<10 {
+		t.Errorf("after a crash at write %d garbage is left: %+v", n, r)
+	}
+	if err != nil && !errors.Is(err, errCrashed) {
+		t.Fatalf("crash at write %d: %v", n, err)
+	}
+	if err == nil && n < 4 {
+		t.Errorf("a collection made only %d writes", n)
+	}
+	return err != nil
 }

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"loggia/blobstore"
 	"loggia/transfer/collect"
 	"loggia/transfer/manifest"
 	"loggia/transfer/replicate"
@@ -16,8 +17,8 @@ import (
 )
 
 // scattered publishes two versions of which the second changes much, and deletes the first, so that most packs hold little that is live.
-func scattered(t *testing.T) *rig {
-	g := newRig(t, servetest.Memory())
+func scattered(t *testing.T, s blobstore.Store) *rig {
+	g := newRig(t, s)
 	d := servetest.NewDisk(g.rnd, 24<<20)
 	g.publish(version(1), d)
 	for at := 0; at+3<<20 < len(d); at += 6 << 20 { // the half of each pack
@@ -30,8 +31,10 @@ func scattered(t *testing.T) *rig {
 
 // TestCompactedServes holds that after compaction, when no frame table vouches for what was framed anew, a disk is read, copied to another
 // region, and found whole by a check.
-func TestCompactedServes(t *testing.T) {
-	g := scattered(t)
+func TestCompactedServes(t *testing.T) { compactedServes(t, servetest.Memory()) }
+
+func compactedServes(t *testing.T, s blobstore.Store) {
+	g := scattered(t, s)
 	r := g.mustCollect()
 	if r.Compacted == 0 || r.CompactedChunks == 0 {
 		t.Fatalf("nothing was compacted: %+v", r)
@@ -98,7 +101,7 @@ func TestCompactedLeavesNothing(t *testing.T) {
 
 // TestCompactedPublishes holds that a publish whose base was compacted takes what it shares from it, and that its own table is whole.
 func TestCompactedPublishes(t *testing.T) {
-	g := scattered(t)
+	g := scattered(t, servetest.Memory())
 	g.mustCollect()
 	next := servetest.Change(g.rnd, g.disks[version(2)].bytes, 3)
 	_, before := g.keys()
@@ -121,7 +124,7 @@ func TestCompactedPublishes(t *testing.T) {
 
 // TestLostWhileCompacting holds that a pack that turns out damaged ends the run, and that nothing is condemned.
 func TestLostWhileCompacting(t *testing.T) {
-	g := scattered(t)
+	g := scattered(t, servetest.Memory())
 	keys, _ := g.keys()
 	for _, k := range keys {
 		if k[len(g.Repo.Keys.Prefix())] != 'p' {
