@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"loggia/api/v1"
 	"loggia/testing/s3servers"
 )
 
@@ -29,7 +30,7 @@ func TestS3Stores(t *testing.T) {
 	}
 	far, near := s3servers.Start(t, s3servers.VersityGW), s3servers.Start(t, s3servers.MinIO)
 	line, url := shutAfter(t, far.Endpoint, -1, -1)
-	s := federate(t, []string{"a", "b", "c"}, map[string]string{"b": store(far, url), "c": store(near, near.Endpoint)})
+	s := federateWith(t, []string{"a", "b", "c"}, map[string]string{"b": store(far, url), "c": store(near, near.Endpoint)}, "collection: {grace: 100ms}\n")
 	n := seed(t)
 	disk := func(name string, k uint64) string { return image(t, filepath.Join(dir, name), 12, n+k) }
 	pulled := func(t *testing.T, region, version, want string) {
@@ -69,5 +70,23 @@ func TestS3Stores(t *testing.T) {
 		pulled(t, "b", "g/i/4.0.0", four)
 		storeState(t, s, "c", "b", "ok")
 		s.at("b").ok(t, "publish", five, "g/i/5.0.0")
+	})
+	t.Run("what is deleted is collected, and nothing else", func(t *testing.T) {
+		for _, v := range []string{"2.0.0", "3.0.0", "5.0.0"} {
+			s.ok(t, "version", "delete", "g/i/"+v)
+		}
+		for _, region := range []string{"b", "c"} {
+			got := read[v1.Collections](t, s.user, "operator", "collect", "--region", region)
+			for _, x := range got.Value {
+				if x.State != "Done" || x.Unexplained != 0 || x.GarbageBytes == 0 && x.Slot == 1 {
+					t.Errorf("region %s: %+v", region, x)
+				}
+			}
+			if counts, all := check(t, s.user, 0, "--region", region); len(counts) > 0 {
+				t.Errorf("region %s: %+v", region, all)
+			}
+			pulled(t, region, "g/i/1.0.0", disk("one", 0))
+			pulled(t, region, "g/i/4.0.0", disk("four", 3))
+		}
 	})
 }
