@@ -151,16 +151,38 @@ func TestRepairOfARecord(t *testing.T) {
 	}
 }
 
-// TestRepairNeedsTheClaim: while another node collects nothing is changed.
-func TestRepairNeedsTheClaim(t *testing.T) {
-	r := sound(t)
-	r.drop(r.keys("p/")[0])
-	r.do(&command.RepositoryClaim{Repository: r.key, Node: node(2), Lease: lease})
-	before := r.index
-	_, _, err := r.check(r.checker(1), v1.CheckRequest{Repair: true})
-	wantKind(t, err, gallery.ErrClaimed)
-	if r.index != before+1 || !r.replica(1).Whole() {
-		t.Errorf("%d entries, the copy is %s", r.index-before, r.replica(1).State)
+// TestRepairWaitsForTheClaim: while another node collects or checks nothing is changed; then it is.
+func TestRepairWaitsForTheClaim(t *testing.T) {
+	for name, release := range map[string]bool{"it ends": true, "who asked is gone": false} {
+		t.Run(name, func(t *testing.T) {
+			r := sound(t)
+			r.drop(r.keys("p/")[0])
+			other := r.do(&command.RepositoryClaim{Repository: r.key, Node: node(2), Lease: lease}).Value.(*gallery.Repository).Claim.Epoch
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			c := r.checker(1)
+			done := 0 // words of progress at the end of the check: after the first one the repair waits
+			err := c.Check(ctx, "b", v1.CheckRequest{Repair: true}, func(e v1.CheckEvent) error {
+				if p := e.Progress; p == nil || p.Packs < p.PacksTotal {
+					return nil
+				}
+				if done++; done < 2 {
+					return nil
+				}
+				if !r.replica(1).Whole() {
+					t.Error("it did not wait")
+				}
+				if !release {
+					cancel()
+				} else if done == 2 {
+					r.do(&command.RepositoryRelease{Repository: r.key, Claim: other})
+				}
+				return nil
+			})
+			if release != (err == nil) || release == r.replica(1).Whole() || !release && !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, the copy is %s", err, r.replica(1).State)
+			}
+		})
 	}
 }
 

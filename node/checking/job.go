@@ -42,6 +42,7 @@ type job struct {
 	kept     []index.Pack        // that are bad, and left because of spare
 	repaired int64               // copies that are made whole again
 	told     time.Time
+	shown    v1.CheckProgress // the newest
 }
 
 func newJob(c *Checker, k gallery.RepositoryKey, r *repository.Repository, emit func(v1.CheckEvent) error) *job {
@@ -53,13 +54,46 @@ func (j *job) asked(ctx context.Context, repair bool) (err error) {
 	if err := j.scrub(ctx); err != nil || !j.broken || !repair {
 		return err
 	}
-	// A check of this region's own, in this process, gives its place up as soon as it sees this one.
-	row, err := j.o.Claims.Take(ctx, j.key, true, false)
+	row, err := j.take(ctx)
 	if err != nil {
 		return fmt.Errorf("claim the repository to repair it: %w", err)
 	}
 	defer func() { err = errors.Join(err, j.o.Claims.Release(j.key, row.Claim.Epoch, nil)) }()
 	return j.repair(ctx, row.Claim.Epoch)
+}
+
+// patience is how long a repair waits for another node's turn, or collection, to end.
+const patience = turnLimit + giveWay
+
+// take claims the repository. A check of this region's own, in this process, gives its place up as soon as it sees that an operator checks; another
+// node's is waited for.
+func (j *job) take(ctx context.Context) (*gallery.Repository, error) {
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		v, watch := j.o.Watched()
+		claim := v.Repository(j.key).Claim
+		if claim == nil || claim.Node == j.o.Self {
+			row, err := j.o.Claims.Take(bounded, j.key, true, false)
+			if !errors.Is(err, gallery.ErrClaimed) || bounded.Err() != nil {
+				return row, err
+			}
+			continue // another node was faster
+		}
+		// The reader hears that somebody is at work.
+		if err := j.emit(v1.CheckEvent{Type: "progress", Progress: &j.shown}); err != nil {
+			return nil, err
+		}
+		tick, end := context.WithTimeout(bounded, tellEvery)
+		_ = watch.Wait(tick) // a change or the time: both mean to look again
+		end()
+		if bounded.Err() != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			return nil, &gallery.Error{Kind: gallery.ErrClaimed, Op: "repair", Resource: string(j.key.Store), Message: "node " + string(claim.Node) + " checks or collects it; try again"}
+		}
+	}
 }
 
 // scrub finds what is wrong.
@@ -129,11 +163,12 @@ func (j *job) progress(p scrub.Progress) {
 	if j.hear != nil {
 		j.hear(p)
 	}
+	j.shown = v1.CheckProgress{Disks: p.Disks, Packs: p.Packs, PacksTotal: p.PacksTotal, Bytes: p.Bytes, BytesTotal: p.BytesTotal}
 	now := j.o.Now()
 	if now.Sub(j.told) < tellEvery && p.Packs != p.PacksTotal {
 		return
 	}
 	j.told = now
 	// A reader that is gone ends the check through its context.
-	_ = j.emit(v1.CheckEvent{Type: "progress", Progress: &v1.CheckProgress{Disks: p.Disks, Packs: p.Packs, PacksTotal: p.PacksTotal, Bytes: p.Bytes, BytesTotal: p.BytesTotal}})
+	_ = j.emit(v1.CheckEvent{Type: "progress", Progress: &j.shown})
 }

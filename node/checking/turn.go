@@ -18,9 +18,9 @@ import (
 // since is the cluster version from which a repository keeps how its checks stand.
 const since = 4
 
-// The bounds of a turn. Its claim keeps the collector away, so a long one gives its place up and goes on after a while.
+// The bounds of a turn. Its claim keeps the collector away, so one that reads for long gives its place up and goes on after a while.
 const (
-	turnLimit  = 30 * time.Minute
+	turnLimit  = 10 * time.Minute
 	giveWay    = time.Minute     // between the parts of a turn
 	tellCursor = 5 * time.Minute // a crash costs what was read since
 	tryAgain   = 30 * time.Minute
@@ -100,6 +100,7 @@ type turn struct {
 	to      uint64
 	reached uint64 // everything below was read
 	read    scrub.Progress
+	looked  time.Time // at existence and length of everything
 	told    time.Time // the cursor
 	cancel  context.CancelCauseFunc
 
@@ -159,10 +160,14 @@ func (t *turn) heard(p scrub.Progress) {
 func (t *turn) arrived(ctx context.Context, at uint64) error {
 	t.reached = at
 	now := t.o.Now()
+	if t.looked.IsZero() {
+		t.looked = now
+	}
 	if at == t.to {
 		return nil
 	}
-	if now.Sub(t.began) > turnLimit {
+	// Looking at everything is done anew by each turn: reading gets as long at least.
+	if now.Sub(t.looked) > max(turnLimit, t.looked.Sub(t.began)) {
 		return errEnough
 	}
 	if now.Sub(t.told) < tellCursor {

@@ -292,7 +292,7 @@ func TestALongTurnGoesOn(t *testing.T) {
 	r.must(err)
 	x := &turn{claim: row.Claim.Epoch, began: r.now.Add(-turnLimit - 1), log: c.o.Log}
 	x.job = newJob(c, r.key, repo, nothing)
-	x.from, x.to, x.told = 0, scrub.End, x.began
+	x.from, x.to, x.told, x.looked = 0, scrub.End, x.began, x.began
 	if err := x.arrived(t.Context(), scrub.End/4); !errors.Is(err, errEnough) {
 		t.Fatalf("got %v", err)
 	}

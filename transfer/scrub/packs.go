@@ -94,6 +94,9 @@ func (c *check) packs(ctx context.Context) error {
 	if err := c.pass(ctx, func(id digest.Digest) bool { return !c.Part.holds(id) }); err != nil {
 		return err
 	}
+	if err := c.Part.Reached(c.Part.From); err != nil {
+		return err
+	}
 	for _, to := range c.Part.steps(c.progress.PacksTotal) {
 		if err := c.pass(ctx, func(id digest.Digest) bool { return Position(id) < to }); err != nil {
 			return err

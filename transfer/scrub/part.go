@@ -17,7 +17,8 @@ func Position(id digest.Digest) uint64 { return uint64(binary.BigEndian.Uint32(i
 type Part struct {
 	From, To uint64          // positions: From <= To <= End
 	Again    []digest.Digest // objects that are read wherever they lie
-	// Reached hears, in steps, below which position everything of the part was read. An error ends the check.
+	// Reached hears, in steps from From on, below which position everything of the part was read; by then existence and length of everything
+	// have been looked at. An error ends the check.
 	Reached func(to uint64) error
 }
 
