@@ -102,7 +102,7 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 		Damaged: func(err error) { n.log.Error("stored bytes are damaged or lost", "component", "reading", "error", err) }}
 	seeds := seeding.New()
 	var keeper *stores.Keeper // made below, before anybody reads
-	reader := reading.New(reading.Options{Linked: func(id gallery.StoreID) bool { return keeper.Linked(id) }, Seeds: seeds, Region: n.id.Region, State: n.m.View, Depot: store, Find: svc.Find, Serve: serving,
+	reader := reading.New(reading.Options{Linked: func(id gallery.StoreID) bool { return keeper.Linked(id) }, Seeds: seeds, Region: n.id.Region, State: n.m.View, Depot: store, Find: svc.Find, Serve: serving, All: rights.All,
 		Settle: func(ctx context.Context) error { _, _, err := settled.Settle(ctx, ""); return err }})
 	registry := live.New(time.Now)
 	steer := steering.New(steering.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Peers: n.peers, Now: time.Now,

@@ -87,6 +87,14 @@ func (r *rows) Subscription(id gallery.SubscriptionID) *gallery.Subscription {
 	}
 	return nil
 }
+func (r *rows) Subscriptions(t gallery.TenantID) (out []*gallery.Subscription) {
+	for _, id := range []gallery.SubscriptionID{subA, subB} {
+		if s := r.Subscription(id); s.Tenant == t {
+			out = append(out, s)
+		}
+	}
+	return out
+}
 func (r *rows) Gallery(ref gallery.GalleryRef) *gallery.Gallery {
 	if strings.EqualFold(string(ref.Gallery), "secret") {
 		return &gallery.Gallery{Ref: ref, ResourceGroup: "hidden"}
@@ -222,6 +230,35 @@ func TestCheck(t *testing.T) {
 	}
 	if err := a.Check(authn.With(t.Context(), authn.Principal{Name: "admin"}), write, inB); err != nil {
 		t.Errorf("the operator: %v", err)
+	}
+}
+
+// TestAll: frames that hold other versions' chunks, too, are for those only who may read all content of the domain.
+func TestAll(t *testing.T) {
+	sub := "/subscriptions/" + string(subA)
+	for _, tc := range []struct {
+		name   string
+		rows   *rows
+		domain gallery.Domain
+		want   bool
+	}{
+		{"owner of the subscription", people().assign(tenantA, alice, owner, sub), gallery.DomainOf(tenantA), true},
+		{"owner of another tenant's", people().assign(tenantA, alice, owner, sub), gallery.DomainOf(tenantB), false},
+		{"owner of a group", people().assign(tenantA, alice, owner, sub+"/resourceGroups/rg1"), gallery.DomainOf(tenantA), false},
+		{"reader, who opens no snapshot", people().assign(tenantA, alice, reader, sub), gallery.DomainOf(tenantA), false},
+		{"a domain without subscriptions", people().assign(tenantA, alice, owner, "/"), "nobody", false},
+	} {
+		a := with(tc.rows)
+		p, err := a.Verify(t.Context(), "x.y.alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (Rights{Access: a}).All(authn.With(t.Context(), p), tc.domain); got != tc.want {
+			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
+		}
+	}
+	if (Rights{Access: with(people())}).All(t.Context(), gallery.DomainOf(tenantA)) {
+		t.Error("nobody may read all")
 	}
 }
 

@@ -39,10 +39,24 @@ func (r Rights) Read(ctx context.Context, g, i, v string) error {
 	return authz.Check(ctx, r.Access, authz.Target{Scope: r.Version(g, i, v), Action: actionReadVersion}, fmt.Sprintf("%s/%s/%s", g, i, v))
 }
 
+// All says whether the caller may read all content of a domain: versions, applications and snapshots of every subscription.
+func (r Rights) All(ctx context.Context, d gallery.Domain) bool {
+	subscriptions := r.Access.o.State().Subscriptions(gallery.TenantID(d))
+	for _, s := range subscriptions {
+		for _, action := range []string{actionReadVersion, actionReadApplication, actionReadContent} {
+			if r.Check(ctx, action, "/subscriptions/"+string(s.ID)) != nil {
+				return false
+			}
+		}
+	}
+	return len(subscriptions) > 0
+}
+
 const (
 	actionReadVersion     = "Microsoft.Compute/galleries/images/versions/read"
 	actionReadApplication = "Microsoft.Compute/galleries/applications/versions/read"
 	actionReadSnapshot    = "Microsoft.Compute/snapshots/read"
+	actionReadContent     = "Microsoft.Compute/snapshots/beginGetAccess/action"
 )
 
 // Disk says whether the caller may make something of a disk that a body names: it may read a version that has it, or

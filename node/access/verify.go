@@ -18,6 +18,7 @@ type View interface {
 	AccessTokenByHash(hash digest.Digest) *gallery.AccessToken
 	Principal(id gallery.PrincipalID) *gallery.Principal
 	Subscription(id gallery.SubscriptionID) *gallery.Subscription
+	Subscriptions(tenant gallery.TenantID) []*gallery.Subscription
 	GroupsOf(p *gallery.Principal, also ...gallery.PrincipalID) []gallery.PrincipalID
 	AssignmentsOf(id gallery.PrincipalID) []*gallery.RoleAssignment
 	Role(id gallery.RoleID) *gallery.RoleDefinition

@@ -13,7 +13,6 @@ import (
 	"loggia/transfer/chunk"
 	"loggia/transfer/manifest"
 	"loggia/transfer/serve"
-	"loggia/transfer/wire"
 )
 
 // linkLife is how long a client may use a link: some hundred MiB over a slow line, and far less than the grace of a collection.
@@ -35,8 +34,8 @@ func (r *Reader) Links(ctx context.Context, d data.Version, asks []data.Ask) (v1
 	if err != nil {
 		return v1.Links{}, damaged(err)
 	}
-	ids, may, err := serve.Readable(ctx, view.View, root, asked(asks))
-	if errors.Is(err, serve.ErrNotInDisk) || errors.Is(err, wire.ErrLimit) {
+	ids, may, err := serve.Wanted(ctx, view.View, root, asked(asks))
+	if errors.Is(err, serve.ErrNotInDisk) {
 		return v1.Links{}, &gallery.Error{Kind: gallery.ErrInvalid, Field: "chunks", Err: err}
 	}
 	if err != nil {

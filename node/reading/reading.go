@@ -28,7 +28,10 @@ type Options struct {
 	Depot  *depot.Depot
 	Find   func(v *state.View, g, i, number string, region gallery.RegionName) (*gallery.ImageVersion, error)
 	Serve  serve.Options
-	Seeds  *seeding.Registry             // copies in the making
+	Seeds  *seeding.Registry // copies in the making
+	// All says whether who asks may read everything in a domain. Who may not gets no frame that holds a chunk which is not of the disk: another
+	// version's that shared the rest of it, or, once packs were compacted, anybody's.
+	All    func(ctx context.Context, d gallery.Domain) bool
 	Linked func(id gallery.StoreID) bool // whether links to a store's objects are given to clients
 }
 
@@ -77,14 +80,18 @@ func (r *Reader) Frames(ctx context.Context, d data.Version, asks []data.Ask, w 
 	if err != nil {
 		return damaged(err)
 	}
-	ids, err := serve.Wanted(ctx, view.View, root, asked(asks))
+	ids, may, err := serve.Wanted(ctx, view.View, root, asked(asks))
 	if errors.Is(err, serve.ErrNotInDisk) {
 		return &gallery.Error{Kind: gallery.ErrInvalid, Field: "chunks", Err: err}
 	}
 	if err != nil {
 		return damaged(err)
 	}
-	return r.send(ctx, view, ids, w)
+	o := r.o.Serve
+	if !r.o.All(ctx, disk.Domain) {
+		o.Whole = serve.OnlyThose(may)
+	}
+	return r.send(ctx, view, ids, o, w)
 }
 
 func asked(asks []data.Ask) []serve.Ask {
@@ -116,7 +123,7 @@ func (r *Reader) DiskFrames(ctx context.Context, id gallery.DiskID, want []chunk
 		return err
 	}
 	defer view.Release()
-	return r.send(ctx, view, want, w)
+	return r.send(ctx, view, want, r.o.Serve, w)
 }
 
 // sendSeed sends from a copy that is being made: that it ends meanwhile is no damage.
@@ -127,8 +134,8 @@ func (r *Reader) sendSeed(ctx context.Context, seed *seeding.Seed, want []chunk.
 	return damaged(err)
 }
 
-func (r *Reader) send(ctx context.Context, view *depot.Lease, ids []chunk.ID, w *wire.Writer) error {
-	_, err := serve.Frames(ctx, view.View, ids, r.o.Serve, w)
+func (r *Reader) send(ctx context.Context, view *depot.Lease, ids []chunk.ID, o serve.Options, w *wire.Writer) error {
+	_, err := serve.Frames(ctx, view.View, ids, o, w)
 	return damaged(err)
 }
 

@@ -75,7 +75,7 @@ func (n *node) Fetch(ctx context.Context, want []Want, fn func([]byte, []chunk.R
 	for _, w := range want {
 		asks = append(asks, serve.Ask(w))
 	}
-	ids, err := serve.Wanted(ctx, n.view, root, asks)
+	ids, _, err := serve.Wanted(ctx, n.view, root, asks)
 	if err != nil {
 		return err
 	}

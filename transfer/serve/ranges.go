@@ -1,15 +1,12 @@
 package serve
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
 	"loggia/transfer/chunk"
 	"loggia/transfer/index"
-	"loggia/transfer/manifest"
 	"loggia/transfer/pack"
-	"loggia/transfer/wire"
 )
 
 // The bounds of ranges that are read from a store without us. A request costs about as much as a MiB.
@@ -91,26 +88,4 @@ func longest(ranges []Range) []Range {
 		}
 		return r.Length < least
 	})
-}
-
-// MaxSpans bounds the spans of one call of Readable, whose chunks are all in memory: some 50 bytes for each.
-const MaxSpans = 32
-
-// Readable is Wanted that also says which chunks the reader may read for sure: those of the spans named. Names of more
-// than MaxSpans spans are refused with wire.ErrLimit.
-func Readable(ctx context.Context, g manifest.Getter, root manifest.Root, asks []Ask) (ids []chunk.ID, may func(chunk.ID) bool, err error) {
-	if len(asks) > MaxSpans {
-		return nil, nil, fmt.Errorf("%w: %d spans, at most %d", wire.ErrLimit, len(asks), MaxSpans)
-	}
-	all := make(map[chunk.ID]struct{})
-	ids, err = wanted(ctx, g, root, asks, func(held map[chunk.ID]struct{}) {
-		for id := range held {
-			all[id] = struct{}{}
-		}
-	})
-	may = func(id chunk.ID) bool {
-		_, ok := all[id]
-		return ok
-	}
-	return ids, may, err
 }

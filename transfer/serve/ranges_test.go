@@ -14,7 +14,6 @@ import (
 	"loggia/transfer/pack"
 	"loggia/transfer/repository"
 	"loggia/transfer/serve/servetest"
-	"loggia/transfer/wire"
 )
 
 // asksOf asks for every chunk of some spans.
@@ -54,7 +53,7 @@ func TestRangesHoldOnlyWhatMayBeRead(t *testing.T) {
 	asks := asksOf(t, v, v2)
 	for len(asks) > 0 {
 		n := min(1+r.IntN(MaxSpans), len(asks))
-		ids, may, err := Readable(t.Context(), v, root, asks[:n])
+		ids, may, err := Wanted(t.Context(), v, root, asks[:n])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,7 +146,7 @@ func TestForeignChunk(t *testing.T) {
 	}
 }
 
-func TestReadable(t *testing.T) {
+func TestWanted(t *testing.T) {
 	g := servetest.New(t, servetest.Memory())
 	d := g.Publish(servetest.NewDisk(servetest.Random(t), 8<<20), servetest.Params())
 	v := g.View()
@@ -156,18 +155,72 @@ func TestReadable(t *testing.T) {
 		t.Fatal(err)
 	}
 	asks := asksOf(t, v, d)
-	ids, may, err := Readable(t.Context(), v, root, []Ask{{asks[0].Span, asks[0].IDs[:1]}})
+	ids, may, err := Wanted(t.Context(), v, root, []Ask{{asks[0].Span, asks[0].IDs[:1]}})
 	if err != nil || len(ids) != 1 || !may(asks[0].IDs[0]) || !may(asks[0].IDs[len(asks[0].IDs)-1]) {
 		t.Errorf("%d chunks, %v: every chunk of a span named may be read", len(ids), err)
 	}
 	if may(chunk.Hash([]byte("of somebody else"))) {
 		t.Error("a chunk of no span may be read")
 	}
-	if _, _, err := Readable(t.Context(), v, root, make([]Ask, MaxSpans+1)); !errors.Is(err, wire.ErrLimit) {
-		t.Errorf("too many spans: %v", err)
-	}
-	if _, _, err := Readable(t.Context(), v, root, []Ask{{asks[0].Span, []chunk.ID{chunk.Hash([]byte("other"))}}}); !errors.Is(err, ErrNotInDisk) {
+	if _, _, err := Wanted(t.Context(), v, root, []Ask{{asks[0].Span, []chunk.ID{chunk.Hash([]byte("other"))}}}); !errors.Is(err, ErrNotInDisk) {
 		t.Errorf("a chunk of another disk: %v", err)
+	}
+}
+
+// TestForeignChunksStay: of a frame that holds another version's chunks, a reader who may not have those gets its own, framed anew.
+func TestForeignChunksStay(t *testing.T) {
+	r := servetest.Random(t)
+	g := servetest.New(t, servetest.Memory())
+	d1 := servetest.NewDisk(r, 24<<20)
+	v1 := g.Publish(d1, servetest.Params())
+	v2 := g.Publish(servetest.Change(r, d1, 20), servetest.Params(), v1.Root)
+	v := g.View()
+	root, err := manifest.Open(t.Context(), v, v2.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine := map[chunk.ID]bool{}
+	for _, id := range chunksIn(t, v, v2) {
+		mine[id] = true
+	}
+	send := func(strict bool) (foreign int) {
+		came := map[chunk.ID]bool{}
+		asks := asksOf(t, v, v2)
+		for len(asks) > 0 {
+			n := min(1+r.IntN(8), len(asks))
+			ids, may, err := Wanted(t.Context(), v, root, asks[:n])
+			if err != nil {
+				t.Fatal(err)
+			}
+			asks = asks[n:]
+			o := Options{Pool: g.Reads, Decoder: g.Decoder, Encoder: g.Encoder}
+			if strict {
+				o.Whole = OnlyThose(may)
+			}
+			if _, err := Frames(t.Context(), v, ids, o, handOver(func(_ []byte, refs []chunk.Ref) error {
+				for _, ref := range refs {
+					came[ref.ID] = true
+					if !mine[ref.ID] {
+						foreign++
+					}
+				}
+				return nil
+			})); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for id := range mine {
+			if !came[id] {
+				t.Fatalf("chunk %s did not come", id.Short())
+			}
+		}
+		return foreign
+	}
+	if n := send(false); n == 0 {
+		t.Fatal("no frame of v1 that v2 shares holds anything else: the test shows nothing")
+	}
+	if n := send(true); n > 0 {
+		t.Errorf("%d chunks of another version came", n)
 	}
 }
 

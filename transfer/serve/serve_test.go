@@ -313,12 +313,12 @@ func TestTreeAndWanted(t *testing.T) {
 	for _, c := range leaf.Distinct() {
 		held = append(held, c.ID)
 	}
-	got, err := Wanted(t.Context(), v, root, []Ask{{ref.Span, held}, {ref.Span, held[:1]}})
+	got, _, err := Wanted(t.Context(), v, root, []Ask{{ref.Span, held}, {ref.Span, held[:1]}})
 	if err != nil || len(got) != len(held) {
 		t.Fatalf("%d ids, want %d; %v", len(got), len(held), err)
 	}
 	for _, a := range []Ask{{ref.Span, []chunk.ID{{1}}}, {-1, held}, {1 << 40, held}, {ref.Span, []chunk.ID{{}}}} {
-		if _, err := Wanted(t.Context(), v, root, []Ask{a}); !errors.Is(err, ErrNotInDisk) {
+		if _, _, err := Wanted(t.Context(), v, root, []Ask{a}); !errors.Is(err, ErrNotInDisk) {
 			t.Errorf("span %d: got %v, want ErrNotInDisk", a.Span, err)
 		}
 	}

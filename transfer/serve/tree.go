@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"loggia/transfer/chunk"
 	"loggia/transfer/manifest"
@@ -37,32 +38,31 @@ type Ask struct {
 	IDs  []chunk.ID
 }
 
-// Wanted checks that each chunk asked for is in the span that is named, since a reader may only read
-// chunks of the disk that it may read. It returns the ids without repetitions, in order of asking. The error is
-// ErrNotInDisk, also for a span that the disk has not, or that of reading the manifest.
-func Wanted(ctx context.Context, g manifest.Getter, root manifest.Root, asks []Ask) ([]chunk.ID, error) {
-	return wanted(ctx, g, root, asks, func(map[chunk.ID]struct{}) {})
-}
+// MaxSpans bounds the spans whose chunks one call of Wanted keeps in memory: some 50 bytes for each.
+const MaxSpans = 32
 
-// wanted is Wanted that shows the chunks of each span that is read.
-func wanted(ctx context.Context, g manifest.Getter, root manifest.Root, asks []Ask, show func(map[chunk.ID]struct{})) ([]chunk.ID, error) {
+// Wanted checks that each chunk asked for is in the span that is named, since a reader may only read
+// chunks of the disk that it may read. It returns the ids without repetitions, in order of asking, and what says of any chunk
+// whether the reader may read it for sure: those of the first MaxSpans spans that it names. The error is
+// ErrNotInDisk, also for a span that the disk has not, or that of reading the manifest.
+func Wanted(ctx context.Context, g manifest.Getter, root manifest.Root, asks []Ask) (ids []chunk.ID, may func(chunk.ID) bool, err error) {
 	it := manifest.Leaves(g, root)
 	seen := make(map[chunk.ID]struct{})
-	var ids []chunk.ID
+	var spans []map[chunk.ID]struct{}
 	var held map[chunk.ID]struct{}
 	last := int64(-1)
 	for _, a := range asks {
 		if a.Span != last || held == nil {
-			var err error
 			if held, err = chunksOf(ctx, it, a.Span); err != nil {
-				return nil, err
+				return nil, nil, err
 			}
-			show(held)
-			last = a.Span
+			if last = a.Span; len(spans) < MaxSpans {
+				spans = append(spans, held)
+			}
 		}
 		for _, id := range a.IDs {
 			if _, ok := held[id]; !ok {
-				return nil, fmt.Errorf("%w: %s in span %d", ErrNotInDisk, id.Short(), a.Span)
+				return nil, nil, fmt.Errorf("%w: %s in span %d", ErrNotInDisk, id.Short(), a.Span)
 			}
 			if _, twice := seen[id]; !twice {
 				seen[id] = struct{}{}
@@ -70,7 +70,16 @@ func wanted(ctx context.Context, g manifest.Getter, root manifest.Root, asks []A
 			}
 		}
 	}
-	return ids, nil
+	return ids, func(id chunk.ID) bool {
+		return slices.ContainsFunc(spans, func(span map[chunk.ID]struct{}) bool { _, ok := span[id]; return ok })
+	}, nil
+}
+
+// OnlyThose makes an Options.Whole of what says which chunks a reader may have.
+func OnlyThose(may func(chunk.ID) bool) func(refs []chunk.Ref) bool {
+	return func(refs []chunk.Ref) bool {
+		return !slices.ContainsFunc(refs, func(r chunk.Ref) bool { return !may(r.ID) })
+	}
 }
 
 // chunksOf reads the leaf of a span.
