@@ -40,7 +40,7 @@ type Condemnation struct {
 // no segments.
 type Repository struct {
 	Key       RepositoryKey `cbor:"1,keyasint"`
-	Epoch     uint64        `cbor:"2,keyasint"` // moved by Condemn; completions of an older one are refused
+	Epoch     uint64        `cbor:"2,keyasint"` // moved by Condemn, and by Compact that removes; completions of an older one are refused
 	Segments  []Segment     `cbor:"3,keyasint,omitempty"`
 	Condemned *Condemnation `cbor:"4,keyasint,omitempty"`
 	// Changed is the index of the last change of the segments, or completion of a copy that relies on them.

@@ -63,6 +63,11 @@ func repositoryCompact(e *entry, c *command.RepositoryCompact) (*gallery.Reposit
 	if err := e.changeSegments(c.Repository, c.Epoch, c.Add, c.Remove); err != nil {
 		return nil, named(err, repositoryName(c.Repository))
 	}
+	if e.knows(4) && len(c.Remove) > 0 { // what is lost goes with them: copies and uploads that relied on it look again
+		row := *e.Repository(c.Repository)
+		row.Epoch = e.Index()
+		state.Put(e.Tx, &row)
+	}
 	return brief(e.Repository(c.Repository)), nil
 }
 

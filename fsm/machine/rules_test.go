@@ -196,6 +196,14 @@ func TestRepositoryEpoch(t *testing.T) {
 	if now := r.m.View().Repository(home).Segments; len(now) != 1 || now[0] != segment(1, 50) {
 		t.Fatalf("segments %v", now)
 	}
+	// What a repair took out may be what somebody relies on: it looks again.
+	if now := r.m.View().Repository(home).Epoch; now != r.index {
+		t.Errorf("epoch %d, want %d", now, r.index)
+	}
+	r.do(&command.RepositoryCompact{Repository: home, Epoch: r.index, Claim: claim, Add: []gallery.Segment{segment(1, 51)}})
+	if now := r.m.View().Repository(home).Epoch; now != r.index-1 {
+		t.Errorf("epoch %d after segments were added, want %d", now, r.index-1)
+	}
 }
 
 func TestClusterOnce(t *testing.T) {

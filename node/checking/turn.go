@@ -227,7 +227,7 @@ func (t *turn) report(failed error) gallery.Check {
 	case len(t.kept) > 0:
 		out.Message = "a copy that has no other whole one needs what is bad: publish it once more, or let it go by verify --repair"
 	}
-	out.Message = out.Message[:min(len(out.Message), gallery.MaxLastError)]
+	out.Message = gallery.ErrorText(out.Message)
 	return out
 }
 

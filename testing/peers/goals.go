@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -9,23 +10,24 @@ import (
 
 // goal is a row of the table of what Loggia must reach: its time in a job as a part of a peer's.
 type goal struct {
-	job  string
-	peer string
-	most float64
+	job   string
+	peer  string
+	most  float64
+	their string // the peer's job, where it is another
 }
 
 var timeGoals = []goal{
-	{"publish-v1", "zstd-pipe", 1.05},
-	{"publish-v1", "kopia", 0.51},
-	{"publish-v1", "restic", 0.42},
-	{"publish-v2", "restic", 0.36},
-	{"publish-v2", "zstd-pipe", 0.6},
-	{"replicate-v1", "kopia", 0.85},
-	{"replicate-v2", "kopia", 0.45},
-	{"pull-v1", "zstd-pipe", 0.85},
-	{"pull-v1-links", "zstd-pipe", 0.75},
-	{"pull-v2-with-v1", "zstd-pipe", 0.65},
-	{"publish-rand", "mc", 1 / 0.9}, // at least 0.9 of the speed of a plain multipart copy
+	{job: "publish-v1", peer: "zstd-pipe", most: 1.05},
+	{job: "publish-v1", peer: "kopia", most: 0.51},
+	{job: "publish-v1", peer: "restic", most: 0.42},
+	{job: "publish-v2", peer: "restic", most: 0.36},
+	{job: "publish-v2", peer: "zstd-pipe", most: 0.6},
+	{job: "replicate-v1", peer: "kopia", most: 0.85},
+	{job: "replicate-v2", peer: "kopia", most: 0.45},
+	{job: "pull-v1", peer: "zstd-pipe", most: 0.85},
+	{job: "pull-v1-links", peer: "zstd-pipe", most: 0.75, their: "pull-v1"},
+	{job: "pull-v2-with-v1", peer: "zstd-pipe", most: 0.65},
+	{job: "publish-rand", peer: "mc", most: 1 / 0.9}, // at least 0.9 of the speed of a plain multipart copy
 }
 
 // standIn is a peer's time in times of the zstd pipe's, measured on two cores and MinIO: it plays the
@@ -94,7 +96,7 @@ func (b *bench) judge() {
 			g.peer = "rclone" // which copies to directories, too
 		}
 		mine, name := b.of(g.job, loggia), fmt.Sprintf("%s: time, in that of %s", g.job, g.peer)
-		got := b.ratio(mine, b.of(g.job, g.peer), result.seconds).Median
+		got := b.ratio(mine, b.of(cmp.Or(g.their, g.job), g.peer), result.seconds).Median
 		if part, ok := standIn[g.job][g.peer]; ok && math.IsNaN(got) {
 			got = b.ratio(mine, b.of(g.job, "zstd-pipe"), result.seconds).Median / part
 			name += fmt.Sprintf(" (not here: %.2f of the zstd pipe's)", part)

@@ -32,7 +32,7 @@ var allJobs = []job{
 	{Name: "publish-v1", step: publish, image: "v1", number: "1.0.0"},
 	{Name: "replicate-v1", step: replicate, image: "v1", number: "1.0.0", needs: []string{"publish-v1"}},
 	{Name: "pull-v1", step: pull, image: "v1", number: "1.0.0", needs: []string{"publish-v1"}},
-	{Name: "pull-v1-links", step: pullLinks, image: "v1", number: "1.0.0", needs: []string{"publish-v1"}},
+	{Name: "pull-v1-links", step: pullLinks, image: "v1", number: "1.0.0", needs: []string{"publish-v1", "pull-v1"}},
 	{Name: "publish-v2", step: publish, image: "v2", number: "2.0.0", needs: []string{"publish-v1"}, delta: true},
 	{Name: "replicate-v2", step: replicate, image: "v2", number: "2.0.0", needs: []string{"replicate-v1", "publish-v2"}, delta: true},
 	{Name: "pull-v2-with-v1", step: pullSeed, image: "v2", number: "2.0.0", needs: []string{"publish-v2"}, seed: "v1", delta: true},
