@@ -176,7 +176,7 @@ func TestTheOnlyCopyIsLeft(t *testing.T) {
 		t.Fatalf("the only copy is %s and listed %t, the other %s and listed %t", r.replica(1).State, r.listed(mine), r.replica(2).State, r.listed(other))
 	}
 	c.o.Period = 1000 * day // hardly anything
-	x = r.mustStep(c)
+	r.mustStep(c)
 	x = r.mustStep(c)
 	if x.Found.Damaged != 1 || x.Repaired != 0 || len(x.Damaged) != 1 {
 		t.Errorf("the next turn: %+v", x)
