@@ -40,8 +40,8 @@ func (d *dispatcher) used() map[*place]bool {
 const muchFaster = 2
 
 // choose says which of the good whole holders are asked: the first ones. Where distances are said the first are the nearest, and
-// measurements may know better: the slowest makes place for one that is known to be much faster, and as long as none but those asked
-// are measured, another one is tried: the nearest.
+// measurements may know better: the slowest makes place for one that is known to be much faster. Of those that stand by the nearest that is not
+// measured is tried beside them, with one request at once.
 func (d *dispatcher) choose(whole []*place) (chosen, standing []*place) {
 	n := min(maxWhole, len(whole))
 	chosen, standing = whole[:n:n], whole[n:]
@@ -51,29 +51,21 @@ func (d *dispatcher) choose(whole []*place) (chosen, standing []*place) {
 	chosen, standing = slices.Clone(chosen), slices.Clone(standing)
 	for i, s := range standing {
 		rate, _ := s.speed.get()
-		slowest := d.slowest(chosen)
-		if slowest < 0 { // not all of those are measured
-			return chosen, standing
-		}
-		if rate == 0 { // the nearest that is not measured
+		if rate == 0 {
 			return append(chosen, s), slices.Delete(standing, i, i+1)
 		}
-		if rate > muchFaster*chosen[slowest].speed.lately(d.r.places.now()) {
-			chosen[slowest], standing[i] = s, chosen[slowest]
+		if at := d.slowest(chosen); at >= 0 && rate > muchFaster*chosen[at].speed.lately(d.r.places.now()) {
+			chosen[at], standing[i] = s, chosen[at]
 		}
 	}
 	return chosen, standing
 }
 
-// slowest is the place of the slowest in a list; negative: of one too little is known.
+// slowest is the place of the slowest in a list, of those that were measured lately; negative: none was.
 func (d *dispatcher) slowest(list []*place) int {
 	at, least := -1, 0.0
 	for i, s := range list {
-		rate := s.speed.lately(d.r.places.now())
-		if rate == 0 {
-			return -1
-		}
-		if at < 0 || rate < least {
+		if rate := s.speed.lately(d.r.places.now()); rate > 0 && (at < 0 || rate < least) {
 			at, least = i, rate
 		}
 	}

@@ -94,6 +94,7 @@ func TestFarAndFastWins(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, 24<<20)
+				w.to.Scratch = buffer.New(64 << 20) // each answer of these holders takes 5 MiB of it
 				speeds := NewSpeeds()
 				all := neighbours(w, c.rates, c.far...)
 				know := func(o *Options) { o.Speeds = speeds }
@@ -107,6 +108,7 @@ func TestFarAndFastWins(t *testing.T) {
 					t.Errorf("the fast one sent %d of %d bytes: %+v", first, p.Wire, p.Sources)
 				}
 				w2 := newWorld(t, 24<<20)
+				w2.to.Scratch = buffer.New(64 << 20)
 				p, err = once(t, w2, know, neighbours(w2, c.rates, c.far...)...)
 				if err != nil {
 					t.Fatal(err)
@@ -181,12 +183,12 @@ func TestChoiceByDistance(t *testing.T) {
 		want string
 	}{
 		"nothing is said, whatever was measured": {[]*place{of("a", 0, 1, 0), of("b", 0, 1, 0), of("c", 0, 1, 0), of("d", 0, 9, 0)}, "abc"},
-		"nothing is measured":                    {[]*place{of("a", 1, 0, 0), of("b", 2, 0, 0), of("c", 3, 0, 0), of("d", 4, 0, 0)}, "abc"},
-		"not all of those asked are":             {[]*place{of("a", 1, 1, 0), of("b", 2, 0, 0), of("c", 3, 1, 0), of("d", 4, 9, 0)}, "abc"},
+		"nothing is measured":                    {[]*place{of("a", 1, 0, 0), of("b", 2, 0, 0), of("c", 3, 0, 0), of("d", 4, 0, 0)}, "abcd"},
+		"not all of those asked are":             {[]*place{of("a", 1, 1, 0), of("b", 2, 0, 0), of("c", 3, 1, 0), of("d", 4, 9, 0)}, "dbc"},
 		"one that is not is tried":               {[]*place{of("a", 1, 1, 0), of("b", 2, 1, 0), of("c", 3, 1, 0), of("d", 4, 0, 0), of("e", 5, 0, 0)}, "abcd"},
 		"a much faster one takes a place":        {[]*place{of("a", 1, 4, 0), of("b", 2, 1, 0), of("c", 3, 2, 0), of("d", 4, 3, 0)}, "adc"},
 		"a little faster is not enough":          {[]*place{of("a", 1, 4, 0), of("b", 2, 2, 0), of("c", 3, 4, 0), of("d", 4, 4, 0)}, "abc"},
-		"what was slow long ago is asked again":  {[]*place{of("a", 1, 4, 0), of("b", 2, 1, old), of("c", 3, 4, 0), of("d", 4, 9, 0)}, "abc"},
+		"what was slow long ago is asked again":  {[]*place{of("a", 1, 4, 0), of("b", 2, 1, old), of("c", 3, 4, 0), of("d", 4, 9, 0)}, "dbc"},
 		"fewer than may be asked":                {[]*place{of("a", 1, 1, 0), of("b", 2, 9, 0)}, "ab"},
 	} {
 		chosen, standing := d.choose(c.all)
