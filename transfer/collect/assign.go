@@ -117,7 +117,7 @@ func (a *assigner) pack(segment int, p index.Pack, d *pack.Directory) error {
 		a.livePacks++
 		a.bytes += p.Size
 		a.live += live
-		if segment >= 0 && live > 0 && float64(live) < worthwhile*float64(p.Size) && len(a.candidates) < maxCandidates && !a.spared(p.Epoch) {
+		if segment >= 0 && live > 0 && float64(live) < worthwhile*float64(stored(d)) && len(a.candidates) < maxCandidates && !a.spared(p.Epoch) {
 			a.candidates = append(a.candidates, candidate{p, a.number, live})
 		}
 	}
@@ -184,6 +184,14 @@ func (a *assigner) claim(d *pack.Directory) (live int64, explained bool, err err
 	return live, explained, nil
 }
 
+// stored is the bytes of a pack's frames: what else is in it comes back with every new pack, and nothing is gained where only that is left over.
+func stored(d *pack.Directory) (n int64) {
+	for i := range d.Frames {
+		n += int64(d.Frames[i].Stored)
+	}
+	return n
+}
+
 func (a *assigner) owned(v uint64) bool { return v&^wantedOnly>>passShift == a.pass }
 
 func (a *assigner) own(id chunk.ID, v uint64) error {
@@ -193,9 +201,9 @@ func (a *assigner) own(id chunk.ID, v uint64) error {
 	return a.m.live.Add(id, v&wantedOnly|a.pass<<passShift|a.number)
 }
 
-// The measures of compaction, as shares of a pack's bytes.
+// The measures of compaction, as shares of bytes.
 const (
-	worthwhile = 0.80 // a pack with a greater live share is never compacted
+	worthwhile = 0.80 // a pack of whose frames a greater share is live is never compacted
 	waste      = 0.10 // dead bytes in live packs that are put up with
 )
 

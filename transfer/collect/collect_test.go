@@ -32,6 +32,12 @@ func TestDeletesWhatNobodyNeeds(t *testing.T) {
 	}
 }
 
+// TestDirectoriesAreNoWaste holds that a pack of which little is left but its directory is not written anew in each run: this seed makes one.
+func TestDirectoriesAreNoWaste(t *testing.T) {
+	t.Setenv("LOGGIA_SEED", "10351267699474633204")
+	deletesWhatNobodyNeeds(t, servetest.Memory())
+}
+
 func deletesWhatNobodyNeeds(t *testing.T, s blobstore.Store) {
 	g := newRig(t, s)
 	g.series(4, 12<<20)
