@@ -20,7 +20,7 @@ import (
 // is less than checkpointBefore and what is on its way: 40 MiB and three batches of at most 8 MiB
 // are the 64 MiB that we promise.
 const (
-	checkpointAt     = 32 << 20 // a batch that reaches this makes a checkpoint, unless another one does
+	checkpointAt     = 20 << 20 // a batch that reaches this makes a checkpoint, unless another one does; the others go on meanwhile
 	checkpointBefore = 40 << 20 // nothing is accepted beyond this before there is one
 
 	// maxParallel bounds the batches in work at once; more wait.
