@@ -14,7 +14,7 @@ var errUseless = errors.New("the source sends what was not asked for")
 
 // fetcher holds one request and one frame's plain bytes.
 type fetcher struct {
-	*puller
+	*gatherer
 	job   *job
 	left  map[chunk.ID]bool
 	waste int64  // stored bytes since something wanted came
@@ -30,7 +30,7 @@ type run struct {
 
 // fetchJobs fetches what is missing until there is nothing more.
 func (p *puller) fetchJobs(ctx context.Context, jobs <-chan *job) error {
-	f := &fetcher{puller: p, plain: make([]byte, 0, frame.DefaultTarget)}
+	f := &fetcher{gatherer: newGatherer(p), plain: make([]byte, 0, frame.DefaultTarget)}
 	for job := range jobs {
 		if err := f.fetch(ctx, job); err != nil {
 			return fmt.Errorf("fetch chunks of span %d: %w", job.want[0].Span, err)
@@ -57,7 +57,7 @@ func (f *fetcher) fetch(ctx context.Context, j *job) error {
 	if len(f.left) > 0 {
 		return fmt.Errorf("%w: the source left out %d chunks", ErrVerification, len(f.left))
 	}
-	return nil
+	return f.flush()
 }
 
 func (f *fetcher) begin(j *job) {
@@ -125,7 +125,7 @@ func (f *fetcher) place(stored []byte, refs []chunk.Ref) (err error) {
 		}
 		lo = hi
 	}
-	return f.write(b, came)
+	return f.keep(b, came)
 }
 
 // plan adds a run to those that will be written, or to its neighbour.
@@ -139,18 +139,16 @@ func (f *fetcher) plan(r run) {
 	f.runs = append(f.runs, r)
 }
 
-// write writes the runs of plain, which hold the chunks that came, all verified.
-func (f *fetcher) write(plain []byte, came []chunk.ID) error {
+// keep gives the runs of plain, which hold the chunks that came, all verified, to the gatherer.
+func (f *fetcher) keep(plain []byte, came []chunk.ID) error {
 	for _, r := range f.runs {
-		if err := f.out.write(plain[r.lo:r.hi], r.at); err != nil {
+		if err := f.write(plain[r.lo:r.hi], r.at); err != nil {
 			return err
 		}
 		f.fetched.Add(int64(r.hi - r.lo))
 	}
 	for _, id := range came {
-		if err := f.done.Add(id, uint64(f.job.places[id][0])); err != nil {
-			return err
-		}
+		f.wrote(id, f.job.places[id][0])
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"loggia/diskformat"
 	"loggia/transfer/chunk"
@@ -25,6 +26,9 @@ type output struct {
 	layout  diskformat.Layout // nil: guest bytes lie where they are on the disk
 	used    bool              // there were bytes in it before, right ones or wrong ones
 	mode    fs.FileMode
+
+	uncached atomic.Pointer[os.File] // for whole blocks, where that is possible
+	reopened *os.File                // what uncached was set to
 
 	turn  sync.Mutex // held while writing
 	dirty int64      // bytes written since writeback was begun; guarded by turn
@@ -115,10 +119,25 @@ func (o *output) where(at, n int64) (off, m int64, ok bool) {
 // errNoPlace is a fault of this program: chunks are added to the layout before they are written.
 var errNoPlace = errors.New("output: the layout has no place for data")
 
-// write is called by many goroutines. The kernel lets one write to a file at a time, and the others
-// spin: here they leave the processor.
+// write writes guest bytes for a guest offset.
 func (o *output) write(b []byte, at int64) error {
-	begin, err := o.put(b, at)
+	for len(b) > 0 {
+		off, n, ok := o.where(at, int64(len(b)))
+		if !ok {
+			return errNoPlace
+		}
+		if err := o.store(b[:n], off); err != nil {
+			return err
+		}
+		b, at = b[n:], at+n
+	}
+	return nil
+}
+
+// store writes bytes to their place in the file. It is called by many goroutines: the kernel lets one write to a file at a time,
+// and the others spin; here they leave the processor.
+func (o *output) store(b []byte, off int64) error {
+	begin, err := o.put(b, off)
 	if err == nil && begin {
 		startWriteback(o.file)
 	}
@@ -126,20 +145,13 @@ func (o *output) write(b []byte, at int64) error {
 }
 
 // put writes, and says whether the kernel is to begin with what was written.
-func (o *output) put(b []byte, at int64) (begin bool, err error) {
+func (o *output) put(b []byte, off int64) (begin bool, err error) {
 	o.turn.Lock()
 	defer o.turn.Unlock()
-	for len(b) > 0 {
-		off, n, ok := o.where(at, int64(len(b)))
-		if !ok {
-			return false, errNoPlace
-		}
-		if _, err := o.file.WriteAt(b[:n], off); err != nil {
-			return false, fmt.Errorf("output: %w", err)
-		}
-		o.dirty += n
-		b, at = b[n:], at+n
+	if _, err := o.file.WriteAt(b, off); err != nil {
+		return false, fmt.Errorf("output: %w", err)
 	}
+	o.dirty += int64(len(b))
 	if begin = o.dirty >= writeback; begin {
 		o.dirty = 0
 	}
@@ -241,6 +253,9 @@ func (o *output) close(whole bool) error {
 		err = o.finish()
 	}
 	err = errors.Join(err, o.file.Sync())
+	if o.reopened != nil {
+		err = errors.Join(err, o.reopened.Close())
+	}
 	if err = errors.Join(err, o.file.Close()); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}

@@ -150,6 +150,9 @@ func (p *puller) run(ctx context.Context) (err error) {
 	if p.o.Repack != nil && p.out.name == "" {
 		return fmt.Errorf("output %s: %w", p.o.Out, errInPlace)
 	}
+	if p.o.Repack == nil { // which reads all of it again
+		p.out.writeUncached()
+	}
 	if err := p.fill(ctx, cancel, stream); err != nil || p.o.Repack == nil {
 		return err
 	}

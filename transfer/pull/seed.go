@@ -54,7 +54,7 @@ func (p *puller) cutSeed(ctx context.Context, next *atomic.Int64, first *idset.S
 	if err != nil {
 		return err
 	}
-	w := &joined{out: p.out, buf: make([]byte, 0, max(joinedSize, int(params.Max)))}
+	w := newGatherer(p)
 	size, span := p.o.Seed.Size(), int64(params.Span)
 	for {
 		start := (next.Add(1) - 1) * span
@@ -75,7 +75,7 @@ func (p *puller) cutSeed(ctx context.Context, next *atomic.Int64, first *idset.S
 }
 
 // fromSeed writes a chunk, unless it is of no use or was written before.
-func (p *puller) fromSeed(id chunk.ID, data []byte, first *idset.Set, w *joined) error {
+func (p *puller) fromSeed(id chunk.ID, data []byte, first *idset.Set, w *gatherer) error {
 	at, ok, err := first.Get(id)
 	if err != nil || !ok {
 		return err
@@ -85,35 +85,4 @@ func (p *puller) fromSeed(id chunk.ID, data []byte, first *idset.Set, w *joined)
 	}
 	p.seeded.Add(int64(len(data)))
 	return w.write(data, int64(at))
-}
-
-// joinedSize is the most bytes that are written at once.
-const joinedSize = 512 << 10
-
-// joined makes one write of chunks that are neighbours in the disk. It is for one goroutine.
-type joined struct {
-	out *output
-	buf []byte
-	at  int64
-}
-
-// write copies b, which is no longer than the buffer.
-func (j *joined) write(b []byte, at int64) error {
-	if at != j.at+int64(len(j.buf)) || len(j.buf)+len(b) > cap(j.buf) {
-		if err := j.flush(); err != nil {
-			return err
-		}
-		j.at = at
-	}
-	j.buf = append(j.buf, b...)
-	return nil
-}
-
-func (j *joined) flush() error {
-	b := j.buf
-	j.buf = j.buf[:0]
-	if len(b) == 0 {
-		return nil
-	}
-	return j.out.write(b, j.at)
 }

@@ -1,0 +1,151 @@
+package pull
+
+import (
+	"errors"
+	"fmt"
+	"syscall"
+	"unsafe"
+
+	"loggia/transfer/chunk"
+)
+
+// blockSize is what places in the file and in memory are multiples of where bytes go past the page cache: no disk's blocks
+// are larger.
+const blockSize = 4 << 10
+
+// gatherSize is the most bytes that are written at once.
+const gatherSize = 1 << 20
+
+// gatherer makes one write of bytes that are neighbours in the file. Where the output allows it whole blocks go to the disk past
+// the page cache, the rest of a first and a last block through it: no block is ever written both ways. It is for one goroutine.
+type gatherer struct {
+	*puller
+	buf   []byte // begins at a multiple of blockSize; bytes lie in it as they do in a block of the file
+	at    int64  // where buf[skip] goes in the file
+	skip  int    // at modulo blockSize
+	n     int    // bytes held
+	fresh []placed
+}
+
+// placed is a chunk that lies in the file once what is held is written.
+type placed struct {
+	id chunk.ID
+	at int64 // guest offset
+}
+
+func newGatherer(p *puller) *gatherer {
+	room := make([]byte, gatherSize+2*blockSize)
+	ahead := -int(uintptr(unsafe.Pointer(unsafe.SliceData(room)))) & (blockSize - 1)
+	return &gatherer{puller: p, buf: room[ahead : ahead+gatherSize+blockSize]}
+}
+
+// write takes guest bytes for a guest offset. They are copied, so they may change as soon as it returns.
+func (g *gatherer) write(b []byte, at int64) error {
+	for len(b) > 0 {
+		off, n, ok := g.out.where(at, int64(len(b)))
+		if !ok {
+			return errNoPlace
+		}
+		if err := g.add(b[:n], off); err != nil {
+			return err
+		}
+		b, at = b[n:], at+n
+	}
+	return nil
+}
+
+// wrote notes that a chunk was given to write, at a guest offset.
+func (g *gatherer) wrote(id chunk.ID, at int64) { g.fresh = append(g.fresh, placed{id, at}) }
+
+// add takes bytes for a place in the file.
+func (g *gatherer) add(b []byte, off int64) error {
+	if off != g.at+int64(g.n) {
+		if err := g.put(true); err != nil {
+			return err
+		}
+	}
+	for len(b) > 0 {
+		if g.n == 0 {
+			g.at, g.skip = off, int(off%blockSize)
+		}
+		m := copy(g.buf[g.skip+g.n:], b)
+		g.n += m
+		b, off = b[m:], off+int64(m)
+		if g.skip+g.n == len(g.buf) {
+			if err := g.put(false); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// flush writes all that is held: then the chunks that were noted are there for everybody.
+func (g *gatherer) flush() error {
+	if err := g.put(true); err != nil {
+		return err
+	}
+	for _, p := range g.fresh {
+		if err := g.done.Add(p.id, uint64(p.at)); err != nil {
+			return err
+		}
+	}
+	g.fresh = g.fresh[:0]
+	return nil
+}
+
+// put writes what is held, but for a last block that is not whole, unless that too is asked for.
+func (g *gatherer) put(all bool) error {
+	b, off := g.buf[g.skip:g.skip+g.n], g.at
+	if head := min(-g.skip&(blockSize-1), len(b)); head > 0 {
+		if err := g.out.store(b[:head], off); err != nil {
+			return err
+		}
+		b, off = b[head:], off+int64(head)
+	}
+	if whole := len(b) &^ (blockSize - 1); whole > 0 {
+		if err := g.out.writeBlocks(b[:whole], off); err != nil {
+			return err
+		}
+		b, off = b[whole:], off+int64(whole)
+	}
+	if all && len(b) > 0 {
+		if err := g.out.store(b, off); err != nil {
+			return err
+		}
+		b = nil
+	}
+	g.n = copy(g.buf, b)
+	g.at, g.skip = off, 0
+	return nil
+}
+
+// writeBlocks writes whole blocks from memory that begins at a multiple of their size.
+func (o *output) writeBlocks(b []byte, off int64) error {
+	if f := o.uncached.Load(); f != nil {
+		_, err := f.WriteAt(b, off)
+		if !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.EOPNOTSUPP) {
+			if err != nil {
+				return fmt.Errorf("output: %w", err)
+			}
+			return nil
+		}
+		o.uncached.Store(nil) // opened so, and written otherwise: some file systems are like that
+	}
+	return o.store(b, off)
+}
+
+// writeUncached opens the output once more for writes past the page cache. What was written so costs no processor time for pages that
+// nobody reads soon, and is on the disk already at the end. Only a new file is written so: reading what lies in one brings pages
+// of it into the cache, and pages that change beside such writes are an error to the kernel.
+func (o *output) writeUncached() {
+	if o.used || o.name == "" {
+		return
+	}
+	f, err := openUncached(o.file)
+	if err != nil {
+		return // a file system that has no such thing, or no /proc
+	}
+	o.uncached.Store(f)
+	o.reopened = f
+}
