@@ -72,15 +72,23 @@ func (c *cli) openImage(ctx context.Context, path string, flags imageFlags) (ope
 	return openDisk{d, guard}, nil
 }
 
+// folder is where the command keeps what it knows from one call to the next; variable names it, or else it is the home's default.
+func folder(variable string, fallback ...string) (string, error) {
+	if dir := os.Getenv(variable); dir != "" {
+		return filepath.Join(dir, "loggia"), nil
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(append(append([]string{home}, fallback...), "loggia")...), nil
+}
+
 // uploadFile is where the id of an interrupted publish of this very file is kept.
 func uploadFile(s source, n []string) (string, error) {
-	dir := os.Getenv("XDG_STATE_HOME")
-	if dir == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", fmt.Errorf("place for the publish's state: %w", err)
-		}
-		dir = filepath.Join(home, ".local", "state")
+	dir, err := folder("XDG_STATE_HOME", ".local", "state")
+	if err != nil {
+		return "", fmt.Errorf("place for the publish's state: %w", err)
 	}
 	path, err := filepath.Abs(s.path)
 	if err != nil {
@@ -92,7 +100,7 @@ func uploadFile(s source, n []string) (string, error) {
 	}
 	what := fmt.Sprintf("%s\n%d\n%d\n%s\n%d", path, st.Size(), st.ModTime().UnixNano(), strings.Join(n, "/"), s.lun)
 	sum := sha256.Sum256([]byte(what))
-	return filepath.Join(dir, "loggia", "uploads", hex.EncodeToString(sum[:16])), nil
+	return filepath.Join(dir, "uploads", hex.EncodeToString(sum[:16])), nil
 }
 
 // uploadID returns the id of this publish: the same one until it has ended.

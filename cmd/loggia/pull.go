@@ -12,10 +12,10 @@ import (
 
 	"loggia/api/client"
 	"loggia/api/v1"
-	"loggia/diskformat"
 	"loggia/gallery"
 	"loggia/internal/digest"
 	"loggia/transfer/buffer"
+	"loggia/transfer/known"
 	"loggia/transfer/publish"
 	"loggia/transfer/pull"
 )
@@ -85,24 +85,25 @@ func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, q pulli
 	if err != nil {
 		return fmt.Errorf("root of the disk: %w", err)
 	}
-	var older diskformat.Disk
+	var older *openDisk
 	if q.seed != "" {
 		s, err := c.openImage(ctx, q.seed, imageFlags{})
 		if err != nil {
 			return fmt.Errorf("--seed: %w", err)
 		}
 		defer s.Close()
-		older = s
+		older = &s
 	}
 	b := newBoard(c.err)
 	started := time.Now()
-	opts := pull.Options{Root: root, Out: q.out, TempDir: filepath.Dir(q.out), Progress: func(p pull.Progress) {
+	nodes := known.NewRecorder()
+	opts := pull.Options{Root: root, Out: q.out, TempDir: filepath.Dir(q.out), Nodes: nodes.Put, Progress: func(p pull.Progress) {
 		shown := bar{name: "pull", done: p.Done(), total: p.Total, note: size(p.Wire) + " fetched"}
 		shown.pace(time.Since(started))
 		b.set(shown)
 	}}
 	if older != nil {
-		opts.Seed = older
+		opts.Seed, opts.Known = older, knownChunks(older.guard.Stamp())
 	}
 	q.as.apply(&opts, v, root)
 	src := cl.Disk(v.Gallery, v.Image, v.Name, d.LUN)
@@ -120,6 +121,7 @@ func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, q pulli
 	if err != nil {
 		return err
 	}
+	rememberFile(ctx, nodes, q.out, root)
 	took, wire := time.Since(started), size(p.Wire)+" on the wire"
 	if direct != nil {
 		wire += ": " + size(p.Direct) + " by links, " + size(p.Wire-p.Direct) + " through the node"

@@ -11,6 +11,7 @@ import (
 	"loggia/api/v1"
 	"loggia/gallery"
 	"loggia/transfer/buffer"
+	"loggia/transfer/known"
 	"loggia/transfer/publish"
 )
 
@@ -97,7 +98,8 @@ func (c *cli) send(ctx context.Context, cl *client.Client, s sending) (string, e
 	s.request.ID, s.request.Size = id, s.source.disk.Size()
 	b := newBoard(c.err)
 	started := time.Now()
-	opts := publish.Options{Pool: buffer.New(clientBuffers), SHA256: s.sha256, Progress: func(p publish.Progress) {
+	nodes := known.NewRecorder()
+	opts := publish.Options{Pool: buffer.New(clientBuffers), SHA256: s.sha256, Nodes: nodes.Put, Progress: func(p publish.Progress) {
 		shown := bar{name: s.name, done: p.BytesRead, total: p.Total, note: size(p.SentStored) + " sent"}
 		shown.pace(time.Since(started))
 		b.set(shown)
@@ -106,6 +108,9 @@ func (c *cli) send(ctx context.Context, cl *client.Client, s sending) (string, e
 	b.close()
 	if err != nil {
 		return "", fmt.Errorf("%s %s: %w", s.name, s.source.path, err)
+	}
+	if !res.Root.IsZero() { // else an earlier call had done it all
+		remember(ctx, nodes, s.source.disk.guard.Stamp(), res.Root)
 	}
 	fmt.Fprintf(c.err, "%s: %s of data, sent %s in %s\n", s.source.path, size(res.Data), size(res.SentStored), time.Since(started).Round(100*time.Millisecond))
 	return u.Disk, nil

@@ -51,6 +51,10 @@ type Options struct {
 	TempDir  string       // where sets of ids spill to that do not fit in memory: os.TempDir
 	SHA256   bool         // also compute the flat digest of the whole disk
 
+	// Nodes, where it is set, is given the manifest's nodes, by several goroutines, but for those of spans that an earlier Run has
+	// finished.
+	Nodes manifest.PutFunc
+
 	// Progress is told now and then, by one goroutine at a time, and must be quick.
 	Progress func(Progress)
 }

@@ -74,8 +74,10 @@ type run struct {
 }
 
 func newRun(src Source, opts Options) (*run, error) {
-	discard := func(context.Context, chunk.ID, []byte) error { return nil }
-	builder, err := manifest.NewBuilder(opts.Params, src.Size(), discard)
+	if opts.Nodes == nil {
+		opts.Nodes = func(context.Context, chunk.ID, []byte) error { return nil }
+	}
+	builder, err := manifest.NewBuilder(opts.Params, src.Size(), opts.Nodes)
 	if err != nil {
 		return nil, err
 	}

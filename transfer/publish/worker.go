@@ -130,7 +130,11 @@ func (w *worker) finish(ctx context.Context, span int64, sums manifest.Sums) err
 	if err != nil {
 		return fmt.Errorf("leaf of span %d: %w", span, err)
 	}
-	if err := w.builder.AddRef(manifest.SpanRef{Span: span, ID: digest.Of(node), Sums: sums}); err != nil {
+	ref := manifest.SpanRef{Span: span, ID: digest.Of(node), Sums: sums}
+	if err := w.opts.Nodes(ctx, ref.ID, node); err != nil {
+		return err
+	}
+	if err := w.builder.AddRef(ref); err != nil {
 		return err
 	}
 	if w.remote == nil {

@@ -13,8 +13,12 @@ import (
 // are larger.
 const blockSize = 4 << 10
 
-// gatherSize is the most bytes that are written at once.
-const gatherSize = 1 << 20
+// gatherSize is the most bytes that are written at once, and uncachedLeast the fewest that go past the page cache: below it a
+// request to the disk costs more than copying the bytes into pages.
+const (
+	gatherSize    = 1 << 20
+	uncachedLeast = 128 << 10
+)
 
 // gatherer makes one write of bytes that are neighbours in the file. Where the output allows it whole blocks go to the disk past
 // the page cache, the rest of a first and a last block through it: no block is ever written both ways. It is for one goroutine.
@@ -103,7 +107,7 @@ func (g *gatherer) put(all bool) error {
 		}
 		b, off = b[head:], off+int64(head)
 	}
-	if whole := len(b) &^ (blockSize - 1); whole > 0 {
+	if whole := len(b) &^ (blockSize - 1); whole >= uncachedLeast {
 		if err := g.out.writeBlocks(b[:whole], off); err != nil {
 			return err
 		}

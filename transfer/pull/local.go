@@ -8,9 +8,9 @@ import (
 
 // lookLocally puts in place what the unfinished file or this pull already has, and passes the rest on.
 func (p *puller) lookLocally(ctx context.Context, spans <-chan span, missing chan<- *job) error {
-	buf := make([]byte, p.root.Params.Max)
+	l := &local{gatherer: newGatherer(p), buf: make([]byte, p.root.Params.Max)}
 	for s := range spans {
-		if err := p.lookAt(ctx, buf, s, missing); err != nil {
+		if err := l.lookAt(ctx, s, missing); err != nil {
 			return err
 		}
 		p.report()
@@ -18,19 +18,25 @@ func (p *puller) lookLocally(ctx context.Context, spans <-chan span, missing cha
 	return nil
 }
 
-func (p *puller) lookAt(ctx context.Context, buf []byte, s span, missing chan<- *job) error {
-	next := newJob(p.jobLimit())
-	at := s.number * p.root.Shape().Span
+// local looks for chunks in what is at hand. It is for one goroutine.
+type local struct {
+	*gatherer
+	buf []byte // room for the longest chunk
+}
+
+func (l *local) lookAt(ctx context.Context, s span, missing chan<- *job) error {
+	next := newJob(l.jobLimit())
+	at := s.number * l.root.Shape().Span
 	for _, e := range s.leaf.Entries {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		ref := chunk.Ref{ID: e.ID, Length: e.Length}
 		if e.Hole() {
-			if err := p.out.hole(at, int64(e.Length)); err != nil {
+			if err := l.out.hole(at, int64(e.Length)); err != nil {
 				return err
 			}
-		} else if ok, err := p.have(buf[:e.Length], ref.ID, at); err != nil {
+		} else if ok, err := l.have(l.buf[:e.Length], ref.ID, at); err != nil {
 			return err
 		} else if !ok {
 			next.add(s.number, ref, at)
@@ -40,8 +46,11 @@ func (p *puller) lookAt(ctx context.Context, buf []byte, s span, missing chan<- 
 			if err := pass(ctx, next, missing); err != nil {
 				return err
 			}
-			next = newJob(p.jobLimit())
+			next = newJob(l.jobLimit())
 		}
+	}
+	if err := l.flush(); err != nil {
+		return err
 	}
 	return pass(ctx, next, missing)
 }
@@ -59,24 +68,46 @@ func pass(ctx context.Context, j *job, missing chan<- *job) error {
 }
 
 // have puts one chunk in place at guest offset at, if it can be had here. b has the chunk's length.
-func (p *puller) have(b []byte, id chunk.ID, at int64) (bool, error) {
-	off, ok, err := p.done.Get(id)
+func (l *local) have(b []byte, id chunk.ID, at int64) (bool, error) {
+	off, ok, err := l.done.Get(id)
 	if err != nil {
 		return false, err
 	}
 	if ok && int64(off) == at {
 		return true, nil // this run has checked and written it
 	}
-	if p.out.used && p.out.holds(b, id, at) {
-		p.resumed.Add(int64(len(b)))
+	if l.out.used && l.out.holds(b, id, at) {
+		l.resumed.Add(int64(len(b)))
 		if ok {
 			return true, nil
 		}
-		return true, p.done.Add(id, uint64(at))
+		return true, l.done.Add(id, uint64(at))
 	}
-	if ok && p.out.holds(b, id, int64(off)) {
-		p.seeded.Add(int64(len(b)))
-		return true, p.out.write(b, at)
+	if ok && l.out.holds(b, id, int64(off)) {
+		l.seeded.Add(int64(len(b)))
+		return true, l.write(b, at)
 	}
-	return false, nil
+	return l.fromKnown(b, id, at, ok)
+}
+
+// fromKnown takes a chunk from where the seed is said to hold it.
+func (l *local) fromKnown(b []byte, id chunk.ID, at int64, twice bool) (bool, error) {
+	if l.seed == nil {
+		return false, nil
+	}
+	off, ok, err := l.seed.Get(id)
+	if err != nil || !ok {
+		return false, err
+	}
+	if n, _ := l.o.Seed.ReadAt(b, int64(off)); n < len(b) || chunk.Hash(b) != id {
+		return false, nil // the seed was changed
+	}
+	l.seeded.Add(int64(len(b)))
+	if err := l.write(b, at); err != nil {
+		return false, err
+	}
+	if !twice {
+		l.wrote(id, at)
+	}
+	return true, nil
 }

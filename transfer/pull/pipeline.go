@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"loggia/internal/digest"
 	"loggia/transfer/chunk"
 	"loggia/transfer/manifest"
 )
@@ -81,13 +82,21 @@ func (p *puller) readLeaves(ctx context.Context, nodes manifest.Getter, spans ch
 
 // streamed turns the order of manifest.Nodes back into a Getter: the tree is walked in the very
 // order in which it is sent, and the walk checks each node's digest.
-type streamed struct{ NodeReader }
+type streamed struct {
+	NodeReader
+	tell manifest.PutFunc // may be nil
+}
+
+func (p *puller) streamed(r NodeReader) streamed { return streamed{r, p.o.Nodes} }
 
 // Node implements manifest.Getter for a walk.
-func (s streamed) Node(context.Context, chunk.ID) ([]byte, error) {
+func (s streamed) Node(ctx context.Context, id chunk.ID) ([]byte, error) {
 	b, err := s.Next()
-	if errors.Is(err, io.EOF) {
-		err = fmt.Errorf("%w: the manifest ends early", ErrVerification)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, fmt.Errorf("%w: the manifest ends early", ErrVerification)
+	case err == nil && s.tell != nil && digest.Of(b) == id: // what is another node ends the walk
+		err = s.tell(ctx, id, b)
 	}
 	return b, err
 }

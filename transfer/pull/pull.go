@@ -62,6 +62,9 @@ type Options struct {
 	Root chunk.ID // identity of the content
 	Out  string   // file, replaced as a whole when all is there; or a block device, written in place
 	Seed SeedSource
+	// Known, where it is set, says what Seed holds, so that it need not be read and cut to find that out. What is taken by it
+	// is hashed all the same; of a Known that fails nothing is taken, and Seed is cut.
+	Known KnownChunks
 	// Direct, where it is set, is asked first for all that is to be fetched.
 	Direct Direct
 	// Layout makes the layout of a disk of that many bytes, in a file of another format; nil writes the
@@ -74,6 +77,13 @@ type Options struct {
 	InFlight int    // requests at once, default 4
 	Workers  int    // goroutines that read and hash local data, default 2
 	Progress func(Progress)
+	// Nodes, where it is set, is given every node of the manifest, each checked against its parent.
+	Nodes manifest.PutFunc
+}
+
+// KnownChunks tells the chunks of a disk and their guest offsets; known.Manifest is one.
+type KnownChunks interface {
+	Chunks(ctx context.Context, fn func(ref chunk.Ref, at int64) error) error
 }
 
 // SeedSource is an older disk that may hold some of the chunks. It is only read.
@@ -108,6 +118,7 @@ type puller struct {
 	root manifest.Root
 	out  *output
 	done *idset.Set // chunk -> offset in the output where this run has put it
+	seed *idset.Set // chunk -> offset in the seed where it is said to be; nil where nothing is said
 	dec  *codec.Decoder
 
 	resumed, seeded, fetched, wire, direct atomic.Int64
@@ -136,7 +147,7 @@ func (p *puller) run(ctx context.Context) (err error) {
 		return fmt.Errorf("read manifest: %w", err)
 	}
 	defer stream.Close()
-	if p.root, err = manifest.Open(ctx, streamed{stream}, p.o.Root); err != nil {
+	if p.root, err = manifest.Open(ctx, p.streamed(stream), p.o.Root); err != nil {
 		return refuse(err)
 	}
 	layout, err := p.layout()
@@ -167,10 +178,16 @@ func (p *puller) fill(ctx context.Context, cancel func(), stream NodeReader) (er
 		return err
 	}
 	defer p.dec.Close()
-	if p.o.Seed == nil {
-		return p.pipeline(ctx, cancel, streamed{stream})
+	if err := p.askKnown(ctx); err != nil {
+		return err
 	}
-	kept, err := newSpool(p.o.TempDir, stream)
+	if p.seed != nil {
+		defer p.seed.Close()
+	}
+	if p.o.Seed == nil || p.seed != nil {
+		return p.pipeline(ctx, cancel, p.streamed(stream))
+	}
+	kept, err := newSpool(p.o.TempDir, p.streamed(stream))
 	if err != nil {
 		return err
 	}

@@ -363,7 +363,7 @@ func TestOverwritingInPlace(t *testing.T) {
 	}
 	p := &puller{src: newNode(g.g, g.d), o: g.options(), out: out}
 	p.o.InFlight, p.o.Workers = 2, 2
-	if p.root, err = manifest.Open(t.Context(), streamed{tree}, g.d.Root); err != nil {
+	if p.root, err = manifest.Open(t.Context(), streamed{tree, nil}, g.d.Root); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.fill(t.Context(), func() {}, tree); err != nil {

@@ -12,6 +12,28 @@ import (
 	"loggia/transfer/manifest"
 )
 
+// askKnown learns where the seed is said to hold what.
+func (p *puller) askKnown(ctx context.Context) error {
+	if p.o.Seed == nil || p.o.Known == nil {
+		return nil
+	}
+	set := idset.New(p.o.TempDir, idsInMemory)
+	var full error
+	err := p.o.Known.Chunks(ctx, func(ref chunk.Ref, at int64) error {
+		full = set.Add(ref.ID, uint64(at))
+		return full
+	})
+	if err == nil {
+		p.seed = set
+		return nil
+	}
+	set.Close()
+	if full != nil {
+		return full
+	}
+	return ctx.Err() // the seed is cut instead
+}
+
 // takeSeed cuts the seed with the disk's parameters and writes the chunks that the disk has to their
 // first place. A chunk is hashed and written from the same bytes, so it is of no matter whether the
 // seed changes meanwhile.

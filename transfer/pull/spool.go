@@ -23,7 +23,7 @@ type spool struct {
 	buf    []byte
 }
 
-func newSpool(dir string, stream NodeReader) (*spool, error) {
+func newSpool(dir string, stream streamed) (*spool, error) {
 	f, err := os.CreateTemp(dir, ".manifest-*")
 	if err != nil {
 		return nil, fmt.Errorf("keep manifest: %w", err)
@@ -31,7 +31,7 @@ func newSpool(dir string, stream NodeReader) (*spool, error) {
 	if err := os.Remove(f.Name()); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &spool{file: f, w: bufio.NewWriterSize(f, 64<<10), stream: streamed{stream}}, nil
+	return &spool{file: f, w: bufio.NewWriterSize(f, 64<<10), stream: stream}, nil
 }
 
 func (s *spool) close() { s.file.Close() }
