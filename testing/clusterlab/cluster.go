@@ -190,7 +190,7 @@ func (c *Cluster) CLI(ctx context.Context, region string, args ...string) *exec.
 		at = c.o.Regions[0]
 	}
 	cmd.Env = append(os.Environ(), "LOGGIA_ADDRESS="+c.Address(at), "LOGGIA_TOKEN="+c.token, "LOGGIA_CACERT="+c.CACert(),
-		"XDG_STATE_HOME="+filepath.Join(c.o.Dir, "state"), "LOGGIA_OUTPUT=table")
+		"XDG_STATE_HOME="+filepath.Join(c.o.Dir, "state"), "XDG_CACHE_HOME="+filepath.Join(c.o.Dir, "known"), "LOGGIA_OUTPUT=table")
 	return cmd
 }
 

@@ -49,7 +49,7 @@ func environment(state string, more ...string) []string {
 			env = append(env, v)
 		}
 	}
-	return append(append(env, "XDG_STATE_HOME="+state, "XDG_CONFIG_HOME="+state, "GORACE=exitcode=66 atexit_sleep_ms=0"), more...)
+	return append(append(env, "XDG_STATE_HOME="+state, "XDG_CACHE_HOME="+state, "XDG_CONFIG_HOME="+state, "GORACE=exitcode=66 atexit_sleep_ms=0"), more...)
 }
 
 // daemon is a process that runs until it is stopped.

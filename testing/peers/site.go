@@ -55,7 +55,7 @@ func (b *bench) site(ctx context.Context, rep int) (*site, error) {
 		return nil, err
 	}
 	s.env = append(os.Environ(), "LOGGIA="+b.Loggia, "LOGGIA_ADDRESS="+s.c.Address(regionA), "LOGGIA_TOKEN="+s.c.Token(), "LOGGIA_CACERT="+s.c.CACert(),
-		"XDG_STATE_HOME="+filepath.Join(s.dir, "state"), "LOGGIA_OUTPUT=table",
+		"XDG_STATE_HOME="+filepath.Join(s.dir, "state"), "XDG_CACHE_HOME="+filepath.Join(s.dir, "known"), "LOGGIA_OUTPUT=table",
 		"RESTIC_PASSWORD=peers", "RESTIC_FROM_PASSWORD=peers", "RESTIC_PROGRESS_FPS=0.01", "KOPIA_PASSWORD=peers-peers", "KOPIA_CHECK_FOR_UPDATES=false")
 	if o.S3 != "" {
 		err = s.useS3()
