@@ -32,7 +32,7 @@ func (f *fetcher) fromDirect(ctx context.Context) error {
 
 // rest is what is left of the job, in requests of a size to be sent again.
 func (f *fetcher) rest() (requests [][]Want) {
-	part := newJob(jobPlain)
+	part := newJob(sourceLimit(f.wire.Load(), f.fetched.Load()))
 	for _, w := range f.job.want {
 		for _, id := range w.IDs {
 			if !f.left[id] {
@@ -40,7 +40,7 @@ func (f *fetcher) rest() (requests [][]Want) {
 			}
 			if part.full() {
 				requests = append(requests, part.want)
-				part = newJob(jobPlain)
+				part = newJob(sourceLimit(f.wire.Load(), f.fetched.Load()))
 			}
 			part.add(w.Span, chunk.Ref{ID: id, Length: f.job.length[id]})
 		}

@@ -6,13 +6,12 @@ import (
 	"loggia/transfer/chunk"
 )
 
-// jobPlain bounds the plain bytes that one request asks for: what a broken connection costs, times the
-// requests in flight, stays below 64 MiB. Smaller requests would halve more frames at their borders.
-const jobPlain = 16 << 20
-
-// directPlain is jobPlain where chunks are looked for past the source: more neighbours are one request then, and a connection
-// that breaks costs one such request, not all of the job.
-const directPlain = 32 << 20
+// jobStored bounds the stored bytes that one request asks for, as far as what came so far tells: what a broken connection costs, times
+// the requests in flight, stays below 64 MiB. Smaller requests would halve more frames at their borders. jobPlain bounds the plain ones.
+const (
+	jobStored = 16 << 20
+	jobPlain  = 32 << 20
+)
 
 // job is some chunks that nobody here has, mostly of one span.
 type job struct {
@@ -27,12 +26,21 @@ func newJob(limit int64) *job {
 	return &job{places: map[chunk.ID][]int64{}, length: map[chunk.ID]uint32{}, limit: limit}
 }
 
-// jobLimit is where a job is full.
+// jobLimit is where a job is full. Where chunks are looked for past the source, a connection that breaks costs one request of several,
+// and more neighbours are one request then.
 func (p *puller) jobLimit() int64 {
 	if p.o.Direct != nil {
-		return directPlain
+		return jobPlain
 	}
-	return jobPlain
+	return sourceLimit(p.wire.Load(), p.fetched.Load())
+}
+
+// sourceLimit is where a request to the source is full, where so many stored bytes gave so many plain ones.
+func sourceLimit(wire, plain int64) int64 {
+	if wire <= 0 || plain <= wire {
+		return jobStored
+	}
+	return int64(min(jobPlain, float64(jobStored)*float64(plain)/float64(wire)))
 }
 
 // add asks for a chunk of a span, once however often it occurs.
