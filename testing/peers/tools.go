@@ -22,7 +22,7 @@ type tool struct {
 
 var allTools = []tool{
 	{Name: loggia, version: `"$LOGGIA" --version`,
-		perhaps: map[string]string{pullLinks: `"$LOGGIA" pull --help | grep -q -- --links`},
+		perhaps: map[string]string{pullLinks: `"$LOGGIA" pull --help | grep -c -- --links`},
 		steps: map[string]string{
 			publish:   `"$LOGGIA" publish "$IMAGE" peers/image/$NUMBER --wait local`,
 			replicate: `"$LOGGIA" version update peers/image/$NUMBER --regions a,b && "$LOGGIA" wait peers/image/$NUMBER`,
