@@ -204,3 +204,32 @@ func TestLongerIdleBufferServes(t *testing.T) {
 		t.Errorf("%d bytes lent at the end", n)
 	}
 }
+
+// TestExchange holds that memory changes hands and that the pool's sum does not.
+func TestExchange(t *testing.T) {
+	p := New(1 << 20)
+	b := get(t, p, 5<<10)
+	copy(b.Bytes(), "asked for")
+	var spare []byte
+	b.Exchange(&spare)
+	if string(spare[:9]) != "asked for" || len(b.Bytes()) != 5<<10 {
+		t.Fatalf("spare begins with %q, the buffer has %d bytes", spare[:9], len(b.Bytes()))
+	}
+	copy(b.Bytes(), "new")
+	first := &spare[0]
+	b.Exchange(&spare)
+	if &b.Bytes()[0] != first || string(spare[:3]) != "new" {
+		t.Fatal("what was spare is not lent again")
+	}
+	b.Release()
+	large := get(t, p, 1<<20)
+	large.Exchange(&spare)
+	if len(spare) != 1<<20 {
+		t.Fatalf("spare has %d bytes", len(spare))
+	}
+	large.Release()
+	if p.Lent() != 0 {
+		t.Fatalf("%d bytes are lent at the end", p.Lent())
+	}
+	get(t, p, 1<<20).Release() // all of it, again
+}

@@ -3,37 +3,29 @@ package pack
 import (
 	"cmp"
 	"slices"
-	"sync"
 
 	"loggia/internal/digest"
 )
 
-// arranging lends the one piece of memory that packs are arranged in: some milliseconds for each.
-var arranging struct {
-	sync.Mutex
-	room []byte
-}
+// Arranged says whether the frames lie as Arrange would lay them.
+func (b *Builder) Arranged() bool { return slices.IsSortedFunc(b.dir.Frames, b.byLane) }
 
-// Arrange ends Add: frames of the same lane come to lie side by side, the lowest lane first, and within a lane as they
-// came. It returns where they lie then; nil: nothing moved.
-func (b *Builder) Arrange() map[digest.Digest]int64 {
+func (b *Builder) byLane(x, y Frame) int { return cmp.Compare(b.seen[x.ID], b.seen[y.ID]) }
+
+// Arrange ends Add: it copies the frames into room, where those of the same lane come to lie side by side, the lowest lane
+// first, and within a lane as they came. The Builder goes on in room, whose capacity is that of New's buffer, and leaves
+// that buffer alone. It returns where the frames lie then.
+func (b *Builder) Arrange(room []byte) map[digest.Digest]int64 {
 	frames := b.dir.Frames
-	byLane := func(x, y Frame) int { return cmp.Compare(b.seen[x.ID], b.seen[y.ID]) }
-	if slices.IsSortedFunc(frames, byLane) {
-		return nil
-	}
-	slices.SortStableFunc(frames, byLane)
-	arranging.Lock()
-	defer arranging.Unlock()
+	slices.SortStableFunc(frames, b.byLane)
 	moved := make(map[digest.Digest]int64, len(frames))
-	room := slices.Grow(arranging.room[:0], len(b.buf))
+	room = room[:0]
 	for i := range frames {
 		f := &frames[i]
 		at := int64(len(room))
 		room = append(room, b.buf[f.Offset:f.End()]...)
 		f.Offset, moved[f.ID] = at, at
 	}
-	copy(b.buf, room)
-	arranging.room = room
+	b.buf = room
 	return moved
 }

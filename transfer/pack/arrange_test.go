@@ -14,7 +14,8 @@ import (
 func TestArrange(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 7))
 	for _, lanes := range []uint64{1, 3, 40} {
-		b := New(make([]byte, 1<<20), Data, 1<<20)
+		old := make([]byte, 1<<20)
+		b := New(old, Data, 1<<20)
 		frames, came := map[digest.Digest][]byte{}, map[uint64][]digest.Digest{}
 		for i := range 40 {
 			stored := bytes.Repeat([]byte{byte(i)}, MinStored+r.IntN(3000))
@@ -24,9 +25,13 @@ func TestArrange(t *testing.T) {
 			}
 			frames[id], came[lane] = stored, append(came[lane], id)
 		}
-		moved := b.Arrange()
-		if (moved == nil) != (lanes == 1) {
-			t.Errorf("%d lanes: moved %d", lanes, len(moved))
+		if b.Arranged() != (lanes == 1) {
+			t.Errorf("%d lanes: arranged %t", lanes, b.Arranged())
+		}
+		moved := b.Arrange(make([]byte, 1<<20))
+		clear(old) // nobody needs it now
+		if !b.Arranged() {
+			t.Errorf("%d lanes: not arranged", lanes)
 		}
 		id, object, want, err := b.Finish()
 		if err != nil {
@@ -45,12 +50,30 @@ func TestArrange(t *testing.T) {
 			if !bytes.Equal(object[f.Offset:f.End()], frames[f.ID]) {
 				t.Fatalf("%d lanes: frame %d is not where it is said to be", lanes, i)
 			}
-			if at, ok := moved[f.ID]; moved != nil && (!ok || at != f.Offset) {
+			if at, ok := moved[f.ID]; !ok || at != f.Offset {
 				t.Fatalf("%d lanes: frame %d lies at %d, told of %d", lanes, i, f.Offset, at)
 			}
 			if order[i] != f.ID {
 				t.Fatalf("%d lanes: frame %d is another", lanes, i)
 			}
 		}
+	}
+}
+
+// BenchmarkArrange is of the pack of three batches that came at once.
+func BenchmarkArrange(b *testing.B) {
+	const size, frame = 8 << 20, 128 << 10
+	buf, spare, stored := make([]byte, size), make([]byte, size), make([]byte, frame)
+	b.SetBytes(size)
+	for b.Loop() {
+		p := New(buf, Data, size-256<<10)
+		for i := range uint64(60) {
+			id := digest.Digest{1, byte(i)}
+			if err := p.Add(i%3, stored, id, 5, []chunk.Ref{{ID: id, Length: 5}}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		p.Arrange(spare)
+		buf, spare = spare, buf
 	}
 }

@@ -248,11 +248,7 @@ func (w *Writer) failed() error {
 // send takes a pack with frames out of filling and uploads it. w.mu is held.
 func (w *Writer) send(p *openPack) {
 	delete(w.filling, p.kind)
-	if moved := p.builder.Arrange(); moved != nil {
-		for i := range p.frames {
-			p.frames[i].Offset = moved[p.frames[i].ID]
-		}
-	}
+	p.arrange()
 	w.work.Go(func() { w.upload(p) })
 }
 
