@@ -292,3 +292,27 @@ func TestPutLetsGoOfTheBuffer(t *testing.T) {
 		data[i] = 1
 	}
 }
+
+// TestPutLetsGoOfTheBufferAfterAnEarlyAnswer plays a service that answers and takes no more, while the body is on its way.
+func TestPutLetsGoOfTheBufferAfterAnEarlyAnswer(t *testing.T) {
+	release := make(chan struct{})
+	s := liar(t, func(w http.ResponseWriter, r *http.Request) {
+		c, out, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		_, _ = out.WriteString("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+		_ = out.Flush()
+		<-release
+	})
+	t.Cleanup(func() { close(release) })
+	data := make([]byte, 32<<20)
+	if err := s.Put(t.Context(), "k", data); !errors.Is(err, blobstore.ErrForbidden) {
+		t.Fatalf("got %v, want forbidden", err)
+	}
+	for i := range data { // the race detector sees anybody who still reads
+		data[i] = 1
+	}
+}

@@ -16,6 +16,7 @@ import (
 	"github.com/minio/minio-go/v7"
 
 	"loggia/blobstore"
+	"loggia/internal/bulk"
 )
 
 // PathStyle is how the bucket is named in requests.
@@ -164,8 +165,8 @@ func (o Options) lookup() minio.BucketLookupType {
 }
 
 // transport is HTTP/1.1 only: one slow stream of an HTTP/2 connection holds up the others, and
-// no S3 service is faster with it. Large buffers save system calls on objects of several MiB. ca is what vouches
-// for the service, in PEM; nil is the system's.
+// no S3 service is faster with it. Bodies pass its buffers by: an upload writes itself to the connection, and whoever reads more than
+// the read buffer holds (a record of TLS is 16 KiB) has it directly. ca is what vouches for the service, in PEM; nil is the system's.
 func (o Options) transport() (transport *http.Transport, ca []byte, err error) {
 	roots, ca, err := o.roots()
 	if err != nil {
@@ -173,19 +174,21 @@ func (o Options) transport() (transport *http.Transport, ca []byte, err error) {
 	}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
+	dial := (&net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 15 * time.Second}).DialContext
+	conf := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           (&net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 15 * time.Second}).DialContext,
+		DialContext:           dial,
+		DialTLSContext:        bulk.TLS(dial, conf, o.ConnectTimeout),
 		Protocols:             protocols,
-		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSClientConfig:       conf, // behind a proxy
 		TLSHandshakeTimeout:   o.ConnectTimeout,
 		ResponseHeaderTimeout: o.AnswerTimeout,
 		ExpectContinueTimeout: time.Second,
 		MaxIdleConns:          o.MaxIdleConns,
 		MaxIdleConnsPerHost:   o.MaxIdleConns,
 		IdleConnTimeout:       90 * time.Second,
-		ReadBufferSize:        256 << 10,
-		WriteBufferSize:       256 << 10,
+		ReadBufferSize:        32 << 10,
 		DisableCompression:    true, // else the transport would change lengths
 	}, ca, nil
 }

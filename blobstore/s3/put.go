@@ -66,10 +66,10 @@ func (s *Store) put(ctx context.Context, op, key string, data []byte, kind blobs
 		sha256Hex = hex.EncodeToString(blobstore.ChecksumSHA256.Sum(data))
 	}
 	wctx, watch := newWatch(ctx, s.o.StallTimeout)
-	defer watch.end()
 	body := &upload{watch: watch, rest: data}
 	defer body.release()
-	info, err := s.core.PutObject(wctx, s.o.Bucket, s.prefix+key, body, int64(len(data)), md5Base64, sha256Hex, o)
+	defer watch.end()
+	info, err := s.core.PutObject(context.WithValue(wctx, uploadKey{}, body), s.o.Bucket, s.prefix+key, body, int64(len(data)), md5Base64, sha256Hex, o)
 	switch c := code(err); {
 	case c == "PreconditionFailed" || c == "ConditionalRequestConflict":
 		return fmt.Errorf("s3 %s %s: %w", op, key, errTaken)

@@ -18,7 +18,7 @@ const maxDocument = 16 << 20
 
 // RoundTrip implements http.RoundTripper.
 func (c checked) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := c.next.RoundTrip(req)
+	resp, err := c.next.RoundTrip(bare(req))
 	want := document(req)
 	if err != nil || resp.StatusCode != http.StatusOK || want == "" {
 		return resp, err
