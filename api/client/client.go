@@ -12,6 +12,8 @@ import (
 	"os"
 	"sync/atomic"
 	"time"
+
+	"loggia/internal/bulk"
 )
 
 // Options says how the cluster is reached.
@@ -61,20 +63,21 @@ func New(o Options) (*Client, error) {
 }
 
 // transport uses HTTP/1.1 with several connections: bulk data then never shares one connection's
-// window with other transfers.
+// window with other transfers. Batches and frames pass its buffers by: a record of TLS is 16 KiB, and larger reads than the read
+// buffer go to their reader directly.
 func transport(conf *tls.Config) *http.Transport {
 	d := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           d.DialContext,
-		TLSClientConfig:       conf,
+		DialTLSContext:        bulk.TLS(d.DialContext, conf, 10*time.Second),
+		TLSClientConfig:       conf, // behind a proxy
 		TLSNextProto:          map[string]func(string, *tls.Conn) http.RoundTripper{},
 		TLSHandshakeTimeout:   10 * time.Second,
 		MaxIdleConnsPerHost:   16,
 		IdleConnTimeout:       90 * time.Second,
 		ExpectContinueTimeout: time.Second,
-		WriteBufferSize:       256 << 10,
-		ReadBufferSize:        256 << 10,
+		ReadBufferSize:        32 << 10,
 		DisableCompression:    true,
 	}
 }

@@ -47,7 +47,7 @@ func NewClient(dial Dial) *Client {
 		MaxIdleConnsPerHost: 32,      // two copies with all their flights, and what else there is
 		IdleConnTimeout:     5 * time.Minute,
 		WriteBufferSize:     64 << 10,
-		ReadBufferSize:      256 << 10,
+		ReadBufferSize:      32 << 10, // frames are larger, and pass it by
 		DisableCompression:  true,
 	}}}
 }

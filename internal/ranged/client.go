@@ -94,7 +94,7 @@ func transport(conf *tls.Config, stall time.Duration) *http.Transport {
 		MaxResponseHeaderBytes: 64 << 10,
 		MaxIdleConnsPerHost:    16,
 		IdleConnTimeout:        90 * time.Second,
-		ReadBufferSize:         256 << 10,
+		ReadBufferSize:         32 << 10, // larger reads pass it by
 		DisableCompression:     true,
 	}
 }
