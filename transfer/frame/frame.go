@@ -45,9 +45,13 @@ func Encode(dst, plain []byte, enc Compressor) (stored []byte, h Header, err err
 	return stored, h, nil
 }
 
+// Slack is room behind the plain bytes with which they are unpacked faster, in bytes: the decompressor copies 16 at a time, and without
+// that room it minds the end in all of a frame's last 128 KiB.
+const Slack = 16
+
 // Decode appends the plain bytes of stored, which is exactly one frame, to dst. dst grows by the
-// plain length that the header declares, at most MaxPlain, and by nothing else. It checks no
-// digest: the frame's id and its chunks are the caller's to check. On an error the result is nil.
+// plain length that the header declares, at most MaxPlain, and by nothing else; Slack bytes of its capacity behind them may be
+// overwritten. It checks no digest: the frame's id and its chunks are the caller's to check. On an error the result is nil.
 func Decode(dst, stored []byte, dec Decompressor) ([]byte, error) {
 	h, body, err := open(stored)
 	if err != nil {
@@ -94,9 +98,13 @@ func open(stored []byte) (Header, []byte, error) {
 // unpack appends what a packed payload holds to dst.
 func unpack(dst []byte, h Header, body []byte, dec Decompressor) ([]byte, error) {
 	start := len(dst)
-	dst = slices.Grow(dst, int(h.Plain))
 	end := start + int(h.Plain)
-	plain, err := dec.Decompress(dst[:start:end], body)
+	if end > cap(dst) {
+		dst = slices.Grow(dst, int(h.Plain)+Slack)
+	}
+	// A Decompressor may refuse more than MaxPlain.
+	room := min(end+Slack, start+MaxPlain, cap(dst))
+	plain, err := dec.Decompress(dst[:start:room], body)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}

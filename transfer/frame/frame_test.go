@@ -201,6 +201,40 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// TestSlack holds that a frame unpacks to the same whatever room is behind it, that it overwrites no more than Slack, and that one which
+// unpacks to more than it says is refused with any of it.
+func TestSlack(t *testing.T) {
+	e, d := codecs(t)
+	plain := bytes.Repeat([]byte("0123456789abcdefghijklmnopq"), 20_000)
+	stored, h, err := Encode(nil, plain, e)
+	if err != nil || h.Transforms[0] != Zstd {
+		t.Fatal(err, h)
+	}
+	longer, _, _ := Encode(nil, append(slices.Clone(plain), "more"...), e)
+	h.Stored = uint32(len(longer))
+	h.Append(longer[:0]) // says what plain is
+	for _, slack := range []int{0, 1, Slack - 1, Slack, Slack + 100} {
+		room := bytes.Repeat([]byte{0xa5}, 3+len(plain)+slack)
+		got, err := Decode(room[:3], stored, d)
+		if err != nil || !bytes.Equal(got[3:], plain) || cap(got) != 3+len(plain) || &got[0] != &room[0] {
+			t.Errorf("slack of %d: %d bytes, %v", slack, len(got), err)
+		}
+		if rest := room[3+len(plain):]; slack > Slack && !bytes.Equal(rest[Slack:], bytes.Repeat([]byte{0xa5}, slack-Slack)) {
+			t.Errorf("slack of %d: overwritten behind it", slack)
+		}
+		if _, err := Decode(room[:3], longer, d); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("slack of %d: a frame of more than it says: %v", slack, err)
+		}
+	}
+	largest := bytes.Repeat(plain[:1024], MaxPlain/1024)
+	if stored, _, err = Encode(nil, largest, e); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := Decode(make([]byte, 0, MaxPlain+Slack), stored, d); err != nil || !bytes.Equal(got, largest) {
+		t.Errorf("the largest: %d bytes, %v", len(got), err)
+	}
+}
+
 func BenchmarkEncode(b *testing.B) {
 	e, _ := codecs(b)
 	for name, plain := range map[string][]byte{"random": random(DefaultTarget), "text": bytes.Repeat(random(997), DefaultTarget/997)} {
@@ -221,12 +255,16 @@ func BenchmarkDecode(b *testing.B) {
 	e, d := codecs(b)
 	plain := bytes.Repeat(random(997), DefaultTarget/997)
 	stored, _, _ := Encode(nil, plain, e)
-	dst := make([]byte, 0, len(plain))
-	b.SetBytes(int64(len(plain)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Decode(dst, stored, d); err != nil {
-			b.Fatal(err)
-		}
+	for name, slack := range map[string]int{"exact": 0, "slack": Slack} {
+		b.Run(name, func(b *testing.B) {
+			dst := make([]byte, 0, len(plain)+slack)
+			b.SetBytes(int64(len(plain)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Decode(dst, stored, d); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

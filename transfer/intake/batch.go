@@ -19,8 +19,8 @@ const MaxBatch = 8 << 20
 // A batch is first read into small buffers, which the usual frames of 512 KiB fit, and goes on in large
 // ones at the first record that does not fit.
 const (
-	smallRecord = wire.MinBuffer + 256<<10
-	smallPlain  = 512 << 10
+	smallRecord = wire.MinBuffer + 256<<10 - frame.Slack // with smallPlain as much as the pool lends in one piece
+	smallPlain  = 512<<10 + frame.Slack
 )
 
 // Batch takes one batch in. It returns when all of it is accepted: checked, and on its way to
@@ -85,7 +85,7 @@ func (b *intakeBatch) lend(ctx context.Context, record, plain int) error {
 }
 
 func (b *intakeBatch) large(ctx context.Context) error {
-	return b.lend(ctx, wire.MaxRecord, frame.MaxPlain)
+	return b.lend(ctx, wire.MaxRecord, frame.MaxPlain+frame.Slack)
 }
 
 func (b *intakeBatch) release() {
@@ -179,12 +179,12 @@ func (b *intakeBatch) check(ctx context.Context, rec *wire.Record) (plainSize ui
 // unpack returns the frame's plain bytes, which lie in the batch's buffer. A frame that is short and unpacks to
 // much is set aside while the buffer is exchanged.
 func (b *intakeBatch) unpack(ctx context.Context, rec *wire.Record, plain uint32) ([]byte, error) {
-	if int(plain) > len(b.plain) {
+	if int(plain)+frame.Slack > len(b.plain) {
 		rec.Data = bytes.Clone(rec.Data)
 		if err := b.large(ctx); err != nil {
 			return nil, err
 		}
 		b.r.SetBuffer(b.record)
 	}
-	return frame.Open(b.plain[:0:plain], rec.Data, b.s.Decoder)
+	return frame.Open(b.plain[:0:plain+frame.Slack], rec.Data, b.s.Decoder)
 }

@@ -64,7 +64,7 @@ func (s *sender) lose(p *piece, err error) (ids []chunk.ID) {
 type need struct {
 	slots  int // frames read at once
 	stored int // of the longest frame
-	plain  int // of the longest frame to unpack
+	plain  int // of the longest frame to unpack, with frame.Slack
 	gather int // of a frame made anew
 }
 
@@ -76,7 +76,7 @@ func (s *sender) need(pieces []*piece) need {
 		if p.refs != nil {
 			continue
 		}
-		n.plain = max(n.plain, int(p.loc.FramePlain))
+		n.plain = max(n.plain, int(p.loc.FramePlain)+frame.Slack)
 		for _, c := range p.want {
 			sum += int(c.length)
 			longest = max(longest, int(c.length))
