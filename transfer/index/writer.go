@@ -175,7 +175,10 @@ func (w *Writer) seal() error {
 
 func (w *Writer) write(f io.Writer) (digest.Digest, error) {
 	slices.SortFunc(w.keys, func(a, b key) int {
-		return cmp.Or(cmp.Compare(a.prefix, b.prefix), cmp.Compare(a.frame, b.frame))
+		if c := cmp.Compare(a.prefix, b.prefix); c != 0 { // cmp.Or would compare the frames each time
+			return c
+		}
+		return cmp.Compare(a.frame, b.frame)
 	})
 	hash := sha256.New()
 	out := bufio.NewWriterSize(io.MultiWriter(f, hash), 256<<10)
