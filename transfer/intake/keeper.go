@@ -102,6 +102,27 @@ func (k *keeper) owns(id chunk.ID) (bool, error) {
 	return ok && loc.Kind == pack.Data, err
 }
 
+// lacks returns those of refs that are neither in old nor in a frame of this upload. Chunks that lie together cost one lookup.
+func (k *keeper) lacks(refs []chunk.Ref, old map[chunk.ID]bool) (map[chunk.ID]struct{}, error) {
+	missing, there := make(map[chunk.ID]struct{}), make(map[chunk.ID]struct{})
+	for _, ref := range refs {
+		if _, ok := there[ref.ID]; ok || old[ref.ID] {
+			continue
+		}
+		f, own, err := k.frame(ref.ID)
+		if err != nil {
+			return nil, err
+		}
+		if !own {
+			missing[ref.ID] = struct{}{}
+		}
+		for _, c := range f.Chunks {
+			there[c.ID] = struct{}{}
+		}
+	}
+	return missing, nil
+}
+
 // addNode keeps a node, unless a live version has it: nodes are made or checked here, so that tells
 // a client nothing.
 func (k *keeper) addNode(ctx context.Context, id chunk.ID, node []byte) error {

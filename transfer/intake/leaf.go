@@ -83,18 +83,9 @@ func (s *Session) waitFor(span int64, node []byte, refs []chunk.Ref, old map[chu
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.forget(span)
-	missing := make(map[chunk.ID]struct{})
-	for _, ref := range refs {
-		if old[ref.ID] {
-			continue
-		}
-		own, err := s.repo.owns(ref.ID)
-		if err != nil {
-			return false, err
-		}
-		if !own {
-			missing[ref.ID] = struct{}{}
-		}
+	missing, err := s.repo.lacks(refs, old)
+	if err != nil {
+		return false, err
 	}
 	if len(missing) == 0 {
 		return false, nil
