@@ -30,7 +30,7 @@ type run struct {
 
 // fetchJobs fetches what is missing until there is nothing more.
 func (p *puller) fetchJobs(ctx context.Context, jobs <-chan *job) error {
-	f := &fetcher{gatherer: newGatherer(p), plain: make([]byte, 0, frame.DefaultTarget)}
+	f := &fetcher{gatherer: newGatherer(p), plain: make([]byte, 0, frame.DefaultTarget+frame.Slack)}
 	for job := range jobs {
 		if err := f.fetch(ctx, job); err != nil {
 			return fmt.Errorf("fetch chunks of span %d: %w", job.want[0].Span, err)
@@ -91,11 +91,17 @@ func (f *fetcher) place(stored []byte, refs []chunk.Ref) (err error) {
 		return nil
 	}
 	f.waste = 0
-	b, err := frame.Open(f.plain, stored, f.dec)
+	room := f.plain
+	if n, ok := f.continues(refs); ok {
+		if room, err = f.room(n + frame.Slack); err != nil {
+			return err
+		}
+	}
+	b, err := frame.Open(room, stored, f.dec)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrVerification, err)
 	}
-	if cap(b) > cap(f.plain) && &b[0] != &stored[len(stored)-len(b)] {
+	if cap(b) > cap(room) && &b[0] != &stored[len(stored)-len(b)] {
 		f.plain = b // it has grown to what it needs, at most frame.MaxPlain, and is not the source's
 	}
 	f.runs = f.runs[:0]
@@ -126,6 +132,21 @@ func (f *fetcher) place(stored []byte, refs []chunk.Ref) (err error) {
 		lo = hi
 	}
 	return f.keep(b, came)
+}
+
+// continues says whether all of a frame comes next in the file after what the gatherer holds, and how many plain bytes that is.
+func (f *fetcher) continues(refs []chunk.Ref) (n int, ok bool) {
+	if f.out.layout != nil {
+		return 0, false
+	}
+	for _, ref := range refs {
+		places := f.job.places[ref.ID]
+		if !f.left[ref.ID] || len(places) != 1 || places[0] != f.end()+int64(n) {
+			return 0, false
+		}
+		n += int(ref.Length)
+	}
+	return n, n+frame.Slack <= gatherSize
 }
 
 // plan adds a run to those that will be written, or to its neighbour.

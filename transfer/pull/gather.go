@@ -58,12 +58,26 @@ func (g *gatherer) write(b []byte, at int64) error {
 	return nil
 }
 
+// end is the place in the file behind what is held.
+func (g *gatherer) end() int64 { return g.at + int64(g.n) }
+
+// room returns memory for n bytes that are given to write next, as a slice of no length: written from there, at end, they need not
+// be copied. Where the gatherer has no such room it is shorter.
+func (g *gatherer) room(n int) ([]byte, error) {
+	if g.skip+g.n+n > len(g.buf) {
+		if err := g.put(false); err != nil {
+			return nil, err
+		}
+	}
+	return g.buf[g.skip+g.n : g.skip+g.n], nil
+}
+
 // wrote notes that a chunk was given to write, at a guest offset.
 func (g *gatherer) wrote(id chunk.ID, at int64) { g.fresh = append(g.fresh, placed{id, at}) }
 
 // add takes bytes for a place in the file.
 func (g *gatherer) add(b []byte, off int64) error {
-	if off != g.at+int64(g.n) {
+	if off != g.end() {
 		if err := g.put(true); err != nil {
 			return err
 		}
@@ -72,7 +86,7 @@ func (g *gatherer) add(b []byte, off int64) error {
 		if g.n == 0 {
 			g.at, g.skip = off, int(off%blockSize)
 		}
-		m := copy(g.buf[g.skip+g.n:], b)
+		m := move(g.buf[g.skip+g.n:], b)
 		g.n += m
 		b, off = b[m:], off+int64(m)
 		if g.skip+g.n == len(g.buf) {
@@ -82,6 +96,14 @@ func (g *gatherer) add(b []byte, off int64) error {
 		}
 	}
 	return nil
+}
+
+// move is copy for bytes that may be where they belong already.
+func move(to, from []byte) int {
+	if len(to) > 0 && unsafe.SliceData(to) == unsafe.SliceData(from) {
+		return min(len(to), len(from))
+	}
+	return copy(to, from)
 }
 
 // flush writes all that is held: then the chunks that were noted are there for everybody.
