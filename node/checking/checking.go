@@ -48,18 +48,20 @@ type Options struct {
 type Checker struct {
 	*turns.Loop
 	o     Options
-	began time.Time
+	pace  turns.Pace
 	busy  atomic.Bool // with what an operator asked for
 	weigh weigher
 }
 
 // New returns a Checker.
 func New(o Options) *Checker {
-	c := &Checker{o: o, began: o.Now()}
+	c := &Checker{o: o, pace: turns.Pace{Self: o.Self, Began: o.Now()}}
 	c.weigh.o = o
 	c.o.Own.Weight = c.weigh.weight
 	c.Loop = turns.New(turns.Options{Region: o.Region, Watched: o.Watched, Has: func(id gallery.StoreID) bool { return o.Depot.Has(id) }, Since: since,
-		Due:  func(r *gallery.Repository, _ *gallery.Cluster) (time.Time, bool) { return c.due(r) },
+		Due: func(r *gallery.Repository, b turns.Beginning, _ *gallery.Cluster) (time.Time, bool) {
+			return c.due(r, b)
+		},
 		Turn: c.turn, Pause: time.Minute, Now: o.Now, Log: o.Log})
 	return c
 }

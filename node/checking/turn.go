@@ -24,7 +24,7 @@ const (
 	giveWay    = time.Minute     // between the parts of a turn
 	tellCursor = 5 * time.Minute // a crash costs what was read since
 	tryAgain   = 30 * time.Minute
-	firstLook  = time.Hour // after the start of a node that finds a repository never checked
+	firstLook  = time.Hour // after the first copy in a repository began
 )
 
 var (
@@ -33,19 +33,19 @@ var (
 )
 
 // due says when a repository's next turn is, if there is one for this node.
-func (c *Checker) due(r *gallery.Repository) (time.Time, bool) {
+func (c *Checker) due(r *gallery.Repository, b turns.Beginning) (time.Time, bool) {
 	last := r.Checked
 	switch {
 	case c.o.Period == 0, r.Claim != nil && r.Claim.Node != c.o.Self, c.busy.Load():
 		return time.Time{}, false
 	case last == nil:
-		return c.began.Add(min(c.o.Quick, firstLook)), true
+		return c.pace.Due(r.Key, b.Stored, min(c.o.Quick, firstLook)), true
 	case last.More:
-		return last.Ended.Add(min(c.o.Quick, giveWay)), true
+		return c.pace.Due(r.Key, last.Ended, min(c.o.Quick, giveWay)), true
 	case last.Failed:
-		return last.Ended.Add(min(c.o.Quick, tryAgain)), true
+		return c.pace.Due(r.Key, last.Ended, min(c.o.Quick, tryAgain)), true
 	}
-	return last.Ended.Add(c.o.Quick), true
+	return c.pace.Due(r.Key, last.Ended, c.o.Quick), true
 }
 
 // share is the positions that a turn reads: up to where the round has to be when the next turn begins, for it to end within the period.
@@ -67,7 +67,8 @@ func (c *Checker) turn(ctx context.Context, k gallery.RepositoryKey, log *slog.L
 	if err := c.o.Settle(ctx); err != nil {
 		return err
 	}
-	if at, ok := c.due(c.o.State().Repository(k)); !ok || at.After(c.o.Now()) {
+	v := c.o.State()
+	if at, ok := c.due(v.Repository(k), turns.Beginnings(v, k.Store)[k]); !ok || at.After(c.o.Now()) {
 		return turns.ErrLater // another node was faster
 	}
 	got, err := c.o.Claims.Take(ctx, k, true, true)

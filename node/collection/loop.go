@@ -38,15 +38,17 @@ type Options struct {
 // Loop is one node's part in the collection of its region's stores.
 type Loop struct {
 	*turns.Loop
-	o     Options
-	began time.Time
+	o    Options
+	pace turns.Pace
 }
 
 // New returns a loop; Run makes it go.
 func New(o Options) *Loop {
-	l := &Loop{o: o, began: o.Now()}
+	l := &Loop{o: o, pace: turns.Pace{Self: o.Self, Began: o.Now()}}
 	l.Loop = turns.New(turns.Options{Region: o.Region, Watched: o.Watched, Has: func(id gallery.StoreID) bool { return o.Depot.Has(id) }, Since: since,
-		Due:  func(r *gallery.Repository, c *gallery.Cluster) (time.Time, bool) { return l.due(r, c.CollectionOff) },
+		Due: func(r *gallery.Repository, b turns.Beginning, c *gallery.Cluster) (time.Time, bool) {
+			return l.due(r, b, c.CollectionOff)
+		},
 		Turn: l.turn, Pause: min(o.Grace/10+time.Second, time.Minute), Now: o.Now, Log: o.Log})
 	return l
 }
@@ -60,8 +62,11 @@ func (l *Loop) turn(ctx context.Context, k gallery.RepositoryKey, log *slog.Logg
 	return j.run(ctx)
 }
 
+// firstPart is of the period: so long after the first garbage a repository that was never collected is.
+const firstPart = 24
+
 // due says when a repository's next step is, if there is one for this node.
-func (l *Loop) due(r *gallery.Repository, off bool) (time.Time, bool) {
+func (l *Loop) due(r *gallery.Repository, b turns.Beginning, off bool) (time.Time, bool) {
 	switch {
 	case r.Claim != nil && r.Claim.Node != l.o.Self:
 		return time.Time{}, false
@@ -71,10 +76,12 @@ func (l *Loop) due(r *gallery.Repository, off bool) (time.Time, bool) {
 		return r.Condemned.Time.Add(l.o.Grace), true
 	case r.Due():
 		return time.Time{}, true
+	case r.Last == nil && !b.Garbage.IsZero():
+		return l.pace.Due(r.Key, b.Garbage, l.o.Period/firstPart), true
 	case r.Last == nil:
-		return l.began.Add(l.o.Period), true
+		return l.pace.Due(r.Key, b.Stored, l.o.Period), true
 	case r.Last.Held():
 		return time.Time{}, false
 	}
-	return r.Last.Ended.Add(l.o.Period), true
+	return l.pace.Due(r.Key, r.Last.Ended, l.o.Period), true
 }

@@ -19,8 +19,9 @@ type Options struct {
 	Watched func() (*state.View, *state.Watch)
 	Has     func(gallery.StoreID) bool // whether this node can reach a store
 	Since   uint32                     // cluster version from which there are turns
-	// Due says when a repository's next turn is, if there is one for this node.
-	Due func(r *gallery.Repository, c *gallery.Cluster) (time.Time, bool)
+	// Due says when a repository's next turn is, if there is one for this node. It goes by the state, not by how long the node has run: a node
+	// may begin anew more often than a turn is due.
+	Due func(r *gallery.Repository, b Beginning, c *gallery.Cluster) (time.Time, bool)
 	// Turn sees to one repository. It is called again when it is due again; after ErrLater not before Pause is over, after other errors
 	// with a pause that grows.
 	Turn  func(ctx context.Context, k gallery.RepositoryKey, log *slog.Logger) error
@@ -127,8 +128,9 @@ func (l *Loop) next(v *state.View) (gallery.RepositoryKey, time.Time) {
 		if !l.o.Has(s.ID) {
 			continue
 		}
+		begun := Beginnings(v, s.ID)
 		for _, k := range v.RepositoryKeys(s.ID) {
-			due, ok := l.o.Due(v.Repository(k), cluster)
+			due, ok := l.o.Due(v.Repository(k), begun[k], cluster)
 			if p := l.wait[k]; p.until.After(due) {
 				due = p.until
 			}
