@@ -21,6 +21,7 @@ import (
 	"loggia/gallery"
 	"loggia/internal/logbridge"
 	"loggia/internal/steady"
+	"loggia/node/asking"
 	"loggia/node/config"
 	"loggia/node/credentials"
 	"loggia/node/debug"
@@ -214,7 +215,7 @@ func (n *Node) openLog(ctx context.Context) error {
 	n.raft = &raftlog{self: n.id.Node, raft: raft, m: n.m, peers: n.peers}
 	n.starting.Unlock()
 	n.clock = steady.New(time.Now, steady.Count, func() time.Time { return n.m.View().Meta().Time })
-	n.reports = &proposal.Proposer{Self: n.id.Node, Log: n.raft, Door: n.peers, Now: n.clock.Now, Version: n.clusterVersion}
+	n.reports = &proposal.Proposer{Self: n.id.Node, Log: n.raft, Door: asking.Leader{Peers: n.peers}, Now: n.clock.Now, Version: n.clusterVersion}
 	if has, err := raft.HasState(); err != nil || has || !n.id.Bootstrap {
 		return err
 	}

@@ -2,7 +2,6 @@
 package front
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -255,43 +254,6 @@ func unread(err error) error {
 		return &gallery.Error{Kind: gallery.ErrLimit, Field: "body", Message: "larger than 1 MiB", Err: err}
 	}
 	return &gallery.Error{Kind: gallery.ErrInvalid, Field: "body", Message: "it could not be read to its end"}
-}
-
-// pass asks the leader, and the next one where that is lost: the request id makes it one write.
-func (f *Front) pass(w http.ResponseWriter, r *http.Request, body []byte, next http.Handler) error {
-	ctx, cancel := context.WithTimeout(r.Context(), patience)
-	defer cancel()
-	for {
-		leader, err := f.o.Leader.WaitLeader(ctx)
-		if err != nil {
-			return &gallery.Error{Kind: gallery.ErrNoLeader, Message: "the cluster has no leader that this node can reach; nothing was changed", Err: err}
-		}
-		if leader == f.o.Self {
-			if err := f.o.Leader.Settle(ctx); err != nil {
-				return err
-			}
-			r.Body = io.NopCloser(bytes.NewReader(body))
-			next.ServeHTTP(w, r)
-			return nil
-		}
-		// A leader that is cut off does not even refuse: the next one is asked as soon as there is one.
-		during, over := f.o.Leader.While(ctx, leader)
-		resp, err := f.o.Peers.Forward(r.WithContext(during), leader, body)
-		if err == nil && (resp.StatusCode != http.StatusServiceUnavailable || ctx.Err() != nil) {
-			defer over()
-			defer resp.Body.Close()
-			return f.relay(w, r, resp)
-		}
-		if err == nil {
-			resp.Body.Close()
-		}
-		over()
-		select {
-		case <-time.After(20 * time.Millisecond):
-		case <-ctx.Done():
-			return &gallery.Error{Kind: gallery.ErrNoLeader, Message: "the leader could not be reached in time; the write may or may not have taken effect", Err: err}
-		}
-	}
 }
 
 // relay waits until this node's state holds the write, so that the person reads it here, and answers.

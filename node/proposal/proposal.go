@@ -28,6 +28,8 @@ type Log interface {
 
 // Door is the leader's narrow door for the reports of nodes.
 type Door interface {
+	// Propose returns the leader's answer. Errors are gallery errors: the leader's own, ErrUnavailable where it was not reached (nothing was
+	// done), ErrUnknownOutcome where it may have taken the report and no answer came.
 	Propose(ctx context.Context, leader gallery.NodeID, data []byte) ([]byte, error)
 }
 
@@ -67,7 +69,8 @@ func (p *Proposer) Propose(ctx context.Context, h command.Header, c command.Comm
 }
 
 // Report puts this node's own report into the log through the leader. When it returns, the report has
-// taken effect on this node. A business failure is the error.
+// taken effect on this node. A business failure is the error. Others are as with Log and Door: after ErrUnknownOutcome
+// a report may be sent again, as its claim's epoch or its id makes it one.
 func (p *Proposer) Report(ctx context.Context, c command.Command) (command.Result, error) {
 	h := command.Header{Principal: "node " + string(p.Self), Time: p.Now()}
 	if err := p.understood(h, c); err != nil {

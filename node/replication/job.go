@@ -189,14 +189,19 @@ const usualStall = time.Minute
 func (j *job) complete(ctx context.Context, disk *gallery.Disk, g command.ReplicaGranted, c *command.ReplicaComplete) error {
 	c.Replica, c.Epoch, c.RepositoryEpoch = j.row.Key, g.Replica.Claim.Epoch, g.RepositoryEpoch
 	c.Root, c.Table, c.Progress = disk.Root, disk.Table, j.last
+	maybe := false // an earlier report may have taken effect: the next one finds no claim then
 	for {
 		_, err := j.l.o.Reports.Report(ctx, c)
-		if err == nil || !passing(err) {
+		if err == nil || !passing(err) && !(maybe && errors.Is(err, gallery.ErrStaleClaim)) {
 			return err
 		}
 		if now := j.l.o.State().Replica(j.row.Key); now == nil || now.Whole() {
 			return nil
 		}
+		if !passing(err) {
+			return err
+		}
+		maybe = maybe || errors.Is(err, gallery.ErrUnknownOutcome)
 		pause(ctx, 500*time.Millisecond)
 		if ctx.Err() != nil {
 			return err
