@@ -1,10 +1,6 @@
 package replicate
 
-import (
-	"cmp"
-	"math"
-	"slices"
-)
+import "slices"
 
 // maxWhole is how many whole holders are asked at once. The others stand by: so whoever has had the disk longest, whom
 // everybody knows, is spared where there are newer copies, which sources come first in their list.
@@ -70,25 +66,6 @@ func (d *dispatcher) slowest(list []*place) int {
 		}
 	}
 	return at
-}
-
-// byDistance puts the nearest first, but for those that are much slower than the fastest, and those that are slower again. Of what is not
-// measured the best is thought.
-func byDistance(list []*place) {
-	best := 0.0
-	for _, s := range list {
-		rate, _ := s.speed.get()
-		best = max(best, rate)
-	}
-	class := map[*place]int{}
-	for _, s := range list {
-		if rate, _ := s.speed.get(); rate > 0 {
-			class[s] = int(math.Log2(best/rate) / math.Log2(muchFaster))
-		}
-	}
-	slices.SortStableFunc(list, func(a, b *place) int {
-		return cmp.Or(cmp.Compare(class[a], class[b]), CompareDistance(a.far.Load(), b.far.Load()))
-	})
 }
 
 // said says whether the source's distance is.

@@ -160,7 +160,7 @@ func TestOrderByDistance(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	list := []*place{known("far and fast", 90, 8, now), known("slow", 1, 1, now), known("near", 5, 5, now), known("farther", 6, 7, now),
 		known("nothing is said", 0, 9, now), known("nothing is measured", 7, 0, now), known("slower", 3, 3, now)}
-	byDistance(list)
+	rank(list)
 	var got []string
 	for _, s := range list {
 		got = append(got, s.key)

@@ -39,19 +39,7 @@ func (d *dispatcher) idle() (out []*place) {
 			out = append(out, s)
 		}
 	}
-	if slices.ContainsFunc(out, (*place).said) {
-		byDistance(out)
-		return out
-	}
-	// The fastest first; those of which nothing is known keep their order.
-	slices.SortStableFunc(out, func(a, b *place) int {
-		x, _ := a.speed.get()
-		y, _ := b.speed.get()
-		if x == 0 || y == 0 {
-			return 0
-		}
-		return cmp.Compare(y, x)
-	})
+	rank(out)
 	return out
 }
 
