@@ -37,8 +37,8 @@ type Depot struct {
 // repo is an open repository and the view of its newest index that was asked for.
 type repo struct {
 	*repository.Repository
-	opening sync.Mutex // held while a view is opened; before Depot.mu
-	view    *shared
+	turn chan struct{} // holds one while a view is opened; taken before Depot.mu
+	view *shared
 }
 
 // shared is a view that several borrow. It is closed when nobody has it and a newer one took its place.
@@ -96,7 +96,7 @@ func (d *Depot) repo(k gallery.RepositoryKey) (*repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &repo{Repository: made}
+	r := &repo{Repository: made, turn: make(chan struct{}, 1)}
 	d.repos[k] = r
 	return r, nil
 }
@@ -125,15 +125,23 @@ type Lease struct {
 	s *shared
 }
 
-// Open lends a view of the repository with exactly the live segments of row. Views are shared.
+// Open lends a view of the repository with exactly the live segments of row. Views are shared; who needs one that another is opening waits for it, until
+// ctx ends.
 func (d *Depot) Open(ctx context.Context, row *gallery.Repository) (*Lease, error) {
 	r, err := d.repo(row.Key)
 	if err != nil {
 		return nil, err
 	}
 	ids := names(row.Segments)
-	r.opening.Lock()
-	defer r.opening.Unlock()
+	if l := d.borrow(r, ids); l != nil {
+		return l, nil
+	}
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait for the index of repository %s slot %d: %w", row.Key.Store, row.Key.Slot, ctx.Err())
+	}
 	if l := d.borrow(r, ids); l != nil {
 		return l, nil
 	}
