@@ -170,6 +170,16 @@ type user struct {
 // with returns the same user with other settings.
 func (u user) with(env ...string) user { return user{append(append([]string(nil), u.env...), env...)} }
 
+// value is that of a setting; the last one counts.
+func (u user) value(name string) (value string) {
+	for _, e := range u.env {
+		if v, ok := strings.CutPrefix(e, name+"="); ok {
+			value = v
+		}
+	}
+	return value
+}
+
 // result is what a command left.
 type result struct {
 	t    *testing.T

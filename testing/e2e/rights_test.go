@@ -111,10 +111,8 @@ func (c *cluster) raw(t *testing.T, u user, method, path, body string) (int, str
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range u.env {
-		if token, ok := strings.CutPrefix(e, "LOGGIA_TOKEN="); ok {
-			req.Header.Set("Authorization", "Bearer "+token) // the last one counts
-		}
+	if token := u.value("LOGGIA_TOKEN"); token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
 	}
 	resp, err := c.web(t).Do(req)
 	if err != nil {
