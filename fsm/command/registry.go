@@ -69,7 +69,8 @@ func Allowed(k Kind, clusterVersion uint32) bool {
 //	2  tenancy, groups, identity, roles, operations, snapshots, applications and imports
 //	3  limits, pauses and priorities of transfers; the collector's claim
 //	4  distances between regions; checks that regions make of themselves
-const CurrentVersion = 4
+//	5  repairs that leave the last whole copy
+const CurrentVersion = 5
 
 // def describes a kind with a body of type B and a result of type R; noValue stands for none.
 func def[B any, P interface {

@@ -96,6 +96,8 @@ type ReplicaMarkLost struct {
 	Replica gallery.ReplicaKey `cbor:"1,keyasint"`
 	Reason  gallery.Reason     `cbor:"2,keyasint"`
 	Error   string             `cbor:"3,keyasint,omitempty"`
+	// Spare has the last whole replica of a disk left as it is (D11): the error is ErrNotAllowed. So do repairs that nobody asked for.
+	Spare bool `cbor:"4,keyasint,omitempty" since:"5"`
 }
 
 func (*ReplicaClaim) Kind() Kind      { return KindReplicaClaim }

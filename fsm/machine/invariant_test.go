@@ -78,7 +78,9 @@ func (c *chaos) checkDisk(v *state.View, d *gallery.Disk) {
 func (c *chaos) checkLast(before, after *state.View, d gallery.DiskID, cmd command.Command) {
 	switch x := cmd.(type) {
 	case *command.ReplicaMarkLost:
-		return
+		if !x.Spare {
+			return
+		}
 	case *command.StoreRemove:
 		if x.Lost {
 			return

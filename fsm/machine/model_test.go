@@ -227,7 +227,7 @@ func (c *chaos) chooseReplica(v *state.View) command.Command {
 	}
 	if r.Claim == nil {
 		if r.Whole() && c.rnd.IntN(20) == 0 {
-			return &command.ReplicaMarkLost{Replica: r.Key, Reason: gallery.ReasonDamaged}
+			return &command.ReplicaMarkLost{Replica: r.Key, Reason: gallery.ReasonDamaged, Spare: c.rnd.IntN(2) == 0}
 		}
 		return &command.ReplicaClaim{Replica: r.Key, Node: node(at), Lease: lease}
 	}

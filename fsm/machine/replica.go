@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"slices"
 	"time"
 
 	"loggia/fsm/command"
@@ -169,6 +170,9 @@ func replicaMarkLost(e *entry, c *command.ReplicaMarkLost) (*gallery.Replica, er
 	}
 	if !r.Whole() {
 		return nil, fail(gallery.ErrConflict, c.Replica.String(), "it is %s", r.State)
+	}
+	if c.Spare && !slices.ContainsFunc(e.ReplicasOfDisk(r.Key.Disk), func(o *gallery.Replica) bool { return o.Key != r.Key && o.Whole() }) {
+		return nil, fail(gallery.ErrNotAllowed, c.Replica.String(), "the disk has no other whole copy")
 	}
 	row := gallery.Replica{Key: r.Key, Domain: r.Domain, Store: r.Store, State: gallery.ReplicaUnknown,
 		Reason: c.Reason, LastError: c.Error, Wanted: r.Wanted, Priority: r.Priority}

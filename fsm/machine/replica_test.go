@@ -158,6 +158,49 @@ func TestMarkLost(t *testing.T) {
 	}
 }
 
+// TestMarkLostAtOnce: where two regions find their copies of a disk damaged at once, the second one keeps what it has, and the first is made whole
+// from that and from what it has itself (D11).
+func TestMarkLostAtOnce(t *testing.T) {
+	r := newRig(t)
+	r.found("a", "b", "c")
+	d := r.publish(1, 1)
+	r.do(&command.VersionPut{Version: version(1, d, "a", "a", "b", "c")})
+	r.replicate(1, key(d, "b", 1), 2)
+	lost := func(region gallery.RegionName) *command.ReplicaMarkLost {
+		return &command.ReplicaMarkLost{Replica: key(d, region, 1), Reason: gallery.ReasonDamaged, Spare: true}
+	}
+	r.do(lost("a"))
+	r.refuse(gallery.ErrNotAllowed, lost("b"))
+	r.refuse(gallery.ErrConflict, lost("a"))
+	r.wantState(key(d, "a", 1), gallery.ReplicaUnknown)
+	r.wantState(key(d, "b", 1), gallery.ReplicaCompleted)
+	if row := r.m.View().Replica(key(d, "c", 1)); row.Reason != "" {
+		t.Fatalf("c has reason %q", row.Reason)
+	}
+	r.replicate(1, key(d, "a", 1), 1)
+	r.do(lost("b")) // now there is another
+	r.wantState(key(d, "b", 1), gallery.ReplicaUnknown)
+
+	r.refuse(gallery.ErrNotAllowed, lost("a"))
+	r.do(&command.ReplicaMarkLost{Replica: key(d, "a", 1), Reason: gallery.ReasonDamaged}) // a person decides
+	for _, region := range []gallery.RegionName{"a", "b", "c"} {
+		if row := r.m.View().Replica(key(d, region, 1)); row.Reason != gallery.ReasonNoSource {
+			t.Errorf("%s has reason %q", region, row.Reason)
+		}
+	}
+}
+
+// TestRetiringIsSpared: a copy that is no longer wanted is the last one until another is whole.
+func TestRetiringIsSpared(t *testing.T) {
+	r := newRig(t)
+	r.found("a", "b")
+	d := r.publish(1, 1)
+	r.do(&command.VersionPut{Version: version(1, d, "b", "b")})
+	r.wantState(key(d, "a", 1), gallery.ReplicaRetiring)
+	r.refuse(gallery.ErrNotAllowed, &command.ReplicaMarkLost{Replica: key(d, "a", 1), Reason: gallery.ReasonDamaged, Spare: true})
+	r.wantState(key(d, "a", 1), gallery.ReplicaRetiring)
+}
+
 func TestStoreLost(t *testing.T) {
 	r := newRig(t)
 	r.found("a", "b")

@@ -137,7 +137,11 @@ func (j *job) mark(ctx context.Context) error {
 			why[d] = reason
 		}
 	}
-	// All at once: a copy that is being made whole takes equal parts of others for there.
+	return j.markAll(ctx, why)
+}
+
+// markAll marks copies all at once: one that is being made whole takes equal parts of others for there.
+func (j *job) markAll(ctx context.Context, why map[collect.Disk]string) error {
 	for d, reason := range why {
 		if err := j.lost(ctx, d, reason); err != nil {
 			return err
@@ -146,13 +150,20 @@ func (j *job) mark(ctx context.Context) error {
 	return nil
 }
 
+// lost has a copy made whole again. One that has no other whole one by the log's word is left where that is to be spared.
 func (j *job) lost(ctx context.Context, d collect.Disk, why string) error {
 	for _, r := range j.o.State().ReplicasOfStore(j.key.Store) {
 		if r.Key.String() != d.Name {
 			continue
 		}
-		c := &command.ReplicaMarkLost{Replica: r.Key, Reason: gallery.ReasonDamaged, Error: gallery.ErrorText("a check found it incomplete: " + why)}
-		if _, err := j.o.Reports.Report(ctx, c); err != nil && !errors.Is(err, gallery.ErrConflict) && !errors.Is(err, gallery.ErrNotFound) {
+		c := &command.ReplicaMarkLost{Replica: r.Key, Reason: gallery.ReasonDamaged, Error: gallery.ErrorText("a check found it incomplete: " + why),
+			Spare: j.spare && j.o.Claims.Version() >= sparingSince}
+		_, err := j.o.Reports.Report(ctx, c)
+		if errors.Is(err, gallery.ErrNotAllowed) {
+			j.o.Log.Warn("copy is left as it is: it has no other whole one any more", "replica", d.Name, "why", why)
+			return nil
+		}
+		if err != nil && !errors.Is(err, gallery.ErrConflict) && !errors.Is(err, gallery.ErrNotFound) {
 			return err
 		}
 		j.o.Log.Warn("copy is made whole again", "replica", d.Name, "why", why)

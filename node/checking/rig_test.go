@@ -141,10 +141,16 @@ func (r *rig) publish(n int, d servetest.Disk, elsewhere bool) {
 		Version: gallery.Version{Patch: uint32(n)}}, ResourceGroup: gallery.DefaultGroup, Location: "b", Disks: []gallery.VersionDisk{{LUN: gallery.LUNOS, Disk: disk(n)}},
 		Publishing: gallery.PublishingProfile{TargetRegions: targets}}})
 	if elsewhere {
-		k := gallery.ReplicaKey{Disk: disk(n), Region: "a", Slot: 1}
-		c := r.do(&command.ReplicaClaim{Replica: k, Node: node(100), Lease: lease}).Value.(*command.ReplicaGranted)
-		r.do(&command.ReplicaComplete{Replica: k, Epoch: c.Replica.Claim.Epoch, RepositoryEpoch: c.RepositoryEpoch, Root: res.Root, Table: res.Table})
+		r.copied(n)
 	}
+}
+
+// copied puts a whole copy of a disk into the log's region a.
+func (r *rig) copied(n int) {
+	r.t.Helper()
+	k := gallery.ReplicaKey{Disk: disk(n), Region: "a", Slot: 1}
+	c := r.do(&command.ReplicaClaim{Replica: k, Node: node(100), Lease: lease}).Value.(*command.ReplicaGranted)
+	r.do(&command.ReplicaComplete{Replica: k, Epoch: c.Replica.Claim.Epoch, RepositoryEpoch: c.RepositoryEpoch, Root: r.disks[n].Root, Table: r.disks[n].Table})
 }
 
 // checker is that of a node of region b which checks by itself: everything within 10 days, a turn a day.

@@ -3,6 +3,7 @@ package checking
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"loggia/fsm/state"
 	"loggia/gallery"
@@ -41,9 +42,37 @@ func elsewhere(v *state.View, r *gallery.Replica) bool {
 	return false
 }
 
+// sparingSince is the cluster version from which the log itself spares the last whole copy.
+const sparingSince = 5
+
+// giveUp has the log say which copies are no longer whole before what they need is taken out of the index. Where two regions repair their copies of
+// a disk at once it refuses that to the second, whose copy is an only one from then on. Should the node end in between, the next turn finds what is bad again.
+func (j *job) giveUp(ctx context.Context, v *repository.View) error {
+	state := j.o.State()
+	why := map[collect.Disk]string{}
+	alone := only(state, j.key)
+	for _, d := range collection.State(state, j.key).Whole {
+		if slices.Contains(alone, d) {
+			continue
+		}
+		bad := false
+		known, err := scrub.Relies(ctx, v, d, func(p index.Pack) { bad = bad || j.packs[p] })
+		if err != nil {
+			return err
+		}
+		if bad || !known {
+			why[d] = "what it needs is lost or damaged"
+		}
+	}
+	return j.markAll(ctx, why)
+}
+
 // leave takes out of the repair the packs that only copies need. Where that cannot be known, or segments are lost that they need, it is
 // ErrVerification, and nothing is to be repaired.
 func (j *job) leave(ctx context.Context, v *repository.View, lost bool) error {
+	if err := j.giveUp(ctx, v); err != nil {
+		return err
+	}
 	for _, d := range only(j.o.State(), j.key) {
 		known, err := scrub.Relies(ctx, v, d, func(p index.Pack) {
 			if j.packs[p] {

@@ -205,6 +205,36 @@ func TestTheOnlyCopyIsLeft(t *testing.T) {
 	}
 }
 
+// TestTwoRegionsAtOnce: the other region gives its copy up just before this one does. Then this one keeps what it has, index and all, until the other is
+// whole again (D11).
+func TestTwoRegionsAtOnce(t *testing.T) {
+	r := newRig(t)
+	r.publish(1, servetest.NewDisk(servetest.Random(t), 2<<20), true)
+	pack := r.keys("p/")[0]
+	r.flip(pack)
+	c := r.checker(1)
+	c.o.Period = day // everything in each turn
+	r.seen = func(cmd command.Command) {
+		if _, ok := cmd.(*command.ReplicaMarkLost); ok {
+			r.seen = func(command.Command) {}
+			r.do(&command.ReplicaMarkLost{Replica: gallery.ReplicaKey{Disk: disk(1), Region: "a", Slot: 1}, Reason: gallery.ReasonDamaged, Spare: true})
+		}
+	}
+	if x := r.mustStep(c); x.Found.Damaged != 1 || x.Repaired != 0 || len(x.Damaged) != 1 || x.Message == "" || x.Failed {
+		t.Errorf("%+v", x)
+	}
+	if !r.replica(1).Whole() || !r.listed(pack) {
+		t.Errorf("the last whole copy is %s, and what is damaged of it is listed %t", r.replica(1).State, r.listed(pack))
+	}
+	r.copied(1)
+	if x := r.mustStep(c); x.Repaired != 1 || x.Message != "" {
+		t.Errorf("once there is another: %+v", x)
+	}
+	if r.replica(1).Whole() || r.listed(pack) {
+		t.Errorf("it is %s, and what is damaged of it is listed %t", r.replica(1).State, r.listed(pack))
+	}
+}
+
 // TestALostSegmentOfTheOnlyCopy: nothing can be done, and nothing is.
 func TestALostSegmentOfTheOnlyCopy(t *testing.T) {
 	r := newRig(t)
