@@ -135,7 +135,8 @@ func (r *regional) replication() *replication.Loop {
 	return replication.New(replication.Options{Self: n.id.Node, Region: n.id.Region, Watched: n.m.Watched, State: n.m.View, Reports: n.reports,
 		Sources: r.finder, Seeds: r.seeds, Speeds: replicate.NewSpeeds(), Depot: r.depot, Live: r.live,
 		Pool: r.mem.packs, Scratch: r.mem.scratch, Decoder: r.mem.dec, Encoder: r.mem.enc, TempDir: n.dir.Temp(),
-		Patience: r.steer.Patience, Alive: r.finder.Alive, Holding: func() bool { return r.uploads.Active() > 0 || r.claims.Active() }, Now: n.clock.Now, Log: r.log("replication")})
+		Patience: r.steer.Patience, Alive: r.finder.Alive, Holding: func() bool { return r.uploads.Active() > 0 || r.claims.Active() },
+		Return: r.claims.Return, Now: n.clock.Now, Log: r.log("replication")})
 }
 
 func (r *regional) imports() (*imports.Loop, error) {

@@ -52,8 +52,10 @@ type Options struct {
 	Patience func() time.Duration
 	Alive    func(gallery.NodeID) bool // gossip's hint, by which work is left to other nodes of the region for a moment
 	Holding  func() bool               // whether this node has other claims to renew
-	Now      func() time.Time
-	Log      *slog.Logger
+	// Return gives back the other claims that nobody on this node works under: a checkpoint renews all that the log knows of.
+	Return func(ctx context.Context, v *state.View) error
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // The pace of the loop.
@@ -181,9 +183,12 @@ func (l *Loop) beat(ctx context.Context) {
 	}
 }
 
-// leave gives back what an earlier life of this node has claimed and this one cannot make, as its store is not in service here: the
-// checkpoint would renew it for ever, and no other node could take it up.
+// leave gives back what an earlier life of this node has claimed and this one cannot make, as its store is not in service here, and claims of other kinds
+// that nobody works under: the checkpoint would renew them for ever, and no other node could take them up.
 func (l *Loop) leave(ctx context.Context) {
+	if err := l.o.Return(ctx, l.o.State()); err != nil {
+		l.o.Log.Info("a claim was not given back; it is tried again", "error", err)
+	}
 	for _, r := range l.o.State().ReplicasOfNode(l.o.Self) {
 		if l.o.Depot.Has(r.Store) || l.busy(r.Key) {
 			continue

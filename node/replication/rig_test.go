@@ -148,7 +148,7 @@ func (r *rig) wantClaims(n int, versions ...int) {
 func (r *rig) start(n int) {
 	dir := r.t.TempDir()
 	l := New(Options{Self: node(n), Region: "b", Watched: func() (*state.View, *state.Watch) { return r.m.Watched() }, State: r.m.View, Reports: r, Sources: silent{r}, Seeds: seeding.New(), Depot: r.depot,
-		Live: live.New(time.Now), Pool: buffer.New(64 << 20), Scratch: buffer.New(8 << 20), Decoder: r.dec, TempDir: dir, Holding: func() bool { return false },
+		Live: live.New(time.Now), Pool: buffer.New(64 << 20), Scratch: buffer.New(8 << 20), Decoder: r.dec, TempDir: dir, Holding: func() bool { return false }, Return: func(context.Context, *state.View) error { return nil },
 		Patience: func() time.Duration { return 24 * time.Hour }, Alive: func(id gallery.NodeID) bool { return !r.dead[id] }, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"loggia/fsm/command"
+	"loggia/fsm/state"
 	"loggia/gallery"
 	"loggia/node/proposal"
 )
@@ -67,6 +68,31 @@ func (c *Claims) Release(k gallery.RepositoryKey, epoch uint64, report *gallery.
 		return nil
 	}
 	return err
+}
+
+// Return gives back what by the log's word this node has, and none of its duties has: the answer to taking it was lost, or giving it back failed. Otherwise
+// the node would renew it for as long as it has any other claim, and no other node could have the repository.
+func (c *Claims) Return(ctx context.Context, v *state.View) error {
+	var errs []error
+	for _, r := range v.RepositoriesOfNode(c.Self) {
+		if c.has(r.Key) {
+			continue
+		}
+		// Where a duty takes it meanwhile this is a stale claim.
+		_, err := c.Reports.Report(ctx, &command.RepositoryRelease{Repository: r.Key, Claim: r.Claim.Epoch})
+		if err != nil && !errors.Is(err, gallery.ErrStaleClaim) {
+			errs = append(errs, fmt.Errorf("store %s: %w", r.Key.Store, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// has says whether a duty has a repository, or is about to.
+func (c *Claims) has(k gallery.RepositoryKey) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, is := c.held[k]
+	return is
 }
 
 func (c *Claims) hold(ctx context.Context, k gallery.RepositoryKey, now bool) error {

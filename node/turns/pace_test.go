@@ -26,6 +26,7 @@ type log struct {
 	t     *testing.T
 	m     *machine.Machine
 	index uint64
+	fail  error // of reports
 }
 
 func newLog(t *testing.T) *log {
@@ -37,15 +38,27 @@ func newLog(t *testing.T) *log {
 	return l
 }
 
-func (l *log) do(c command.Command) command.Result {
-	l.t.Helper()
+// Report implements Reporter.
+func (l *log) Report(_ context.Context, c command.Command) (command.Result, error) {
+	if l.fail != nil {
+		return command.Result{}, l.fail
+	}
 	b, err := command.Encode(command.Header{Time: time.Now()}, c)
 	if err != nil {
-		l.t.Fatal(err)
+		return command.Result{}, err
 	}
 	l.index++
 	res, ok := l.m.Apply(l.index, 1, b).(command.Result)
-	if err := res.Failure(); !ok || err != nil {
+	if !ok {
+		return res, fmt.Errorf("entry %d is fatal", l.index)
+	}
+	return res, res.Failure()
+}
+
+func (l *log) do(c command.Command) command.Result {
+	l.t.Helper()
+	res, err := l.Report(l.t.Context(), c)
+	if err != nil {
 		l.t.Fatalf("%s: %v", c.Kind(), err)
 	}
 	return res
