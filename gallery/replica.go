@@ -75,7 +75,7 @@ type Replica struct {
 	NextRetry time.Time     `cbor:"12,keyasint,omitzero"`
 	Started   time.Time     `cbor:"13,keyasint,omitzero"`            // of the first of them
 	Finished  time.Time     `cbor:"14,keyasint,omitzero"`            // when it became Completed
-	Table     digest.Digest `cbor:"15,keyasint,omitzero"`            // frame table of this copy, once Completed
+	Table     digest.Digest `cbor:"15,keyasint,omitzero"`            // frame table of this copy, once Completed; kept where that was lost: something of it may be left
 	Stored    int64         `cbor:"16,keyasint,omitempty"`           // bytes that this copy added to its repository
 	Wanted    time.Time     `cbor:"17,keyasint,omitzero"`            // since when a version wants it
 	Priority  Priority      `cbor:"18,keyasint,omitempty" since:"3"` // the highest of the versions that want it; empty: normal

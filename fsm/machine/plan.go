@@ -184,9 +184,10 @@ func (e *entry) setNoSource(r *gallery.Replica) {
 
 // remove takes a replica's row away and tells the collector of what may lie in its store.
 func (e *entry) remove(r *gallery.Replica) {
-	if r.Store != "" && (r.Whole() || r.Claim != nil || len(r.Tried) > 0) {
+	held := r.Whole() || !r.Table.IsZero() // whole, or what is left of a whole one
+	if r.Store != "" && (held || r.Claim != nil || len(r.Tried) > 0) {
 		t := &gallery.Tombstone{Repository: r.Repository(), Index: e.Index(), Disk: r.Key.Disk, Time: e.Now()}
-		if d := e.Disk(r.Key.Disk); d != nil && r.Whole() {
+		if d := e.Disk(r.Key.Disk); d != nil && held {
 			t.Root = d.Root
 			if e.knows(3) {
 				t.Table = r.Table

@@ -171,14 +171,18 @@ func replicaMarkLost(e *entry, c *command.ReplicaMarkLost) (*gallery.Replica, er
 	if !r.Whole() {
 		return nil, fail(gallery.ErrConflict, c.Replica.String(), "it is %s", r.State)
 	}
-	if c.Spare && !slices.ContainsFunc(e.ReplicasOfDisk(r.Key.Disk), func(o *gallery.Replica) bool { return o.Key != r.Key && o.Whole() }) {
+	last := !slices.ContainsFunc(e.ReplicasOfDisk(r.Key.Disk), func(o *gallery.Replica) bool { return o.Key != r.Key && o.Whole() })
+	if last && (c.Spare || e.knows(5) && r.State == gallery.ReplicaRetiring) {
 		return nil, fail(gallery.ErrNotAllowed, c.Replica.String(), "the disk has no other whole copy")
 	}
 	row := gallery.Replica{Key: r.Key, Domain: r.Domain, Store: r.Store, State: gallery.ReplicaUnknown,
 		Reason: c.Reason, LastError: c.Error, Wanted: r.Wanted, Priority: r.Priority}
+	if e.knows(5) {
+		row.Table = r.Table // it was whole once
+	}
 	state.Put(e.Tx, &row)
 	if r.State == gallery.ReplicaRetiring {
-		state.Delete(e.Tx, &row)
+		e.remove(&row)
 	}
 	e.settle(c.Replica.Disk)
 	if now := e.Replica(c.Replica); now != nil {

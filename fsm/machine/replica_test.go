@@ -190,14 +190,34 @@ func TestMarkLostAtOnce(t *testing.T) {
 	}
 }
 
-// TestRetiringIsSpared: a copy that is no longer wanted is the last one until another is whole.
+// TestLostCopiesAreAccountedFor: what lies in the store of a copy that was given up, and is then no longer wanted, is garbage that the collector can
+// explain.
+func TestLostCopiesAreAccountedFor(t *testing.T) {
+	r := newRig(t)
+	r.found("a", "b")
+	d := r.publish(1, 1)
+	r.do(&command.VersionPut{Version: version(1, d, "a", "a", "b")})
+	r.replicate(1, key(d, "b", 1), 2)
+	b := r.m.View().Replica(key(d, "b", 1))
+	r.do(&command.ReplicaMarkLost{Replica: b.Key, Reason: gallery.ReasonDamaged, Spare: true})
+	r.claim(b.Key, 2) // and the repair does not come to its end
+	r.do(&command.VersionDelete{Ref: versionRef(1)})
+	got := r.m.View().Tombstones(b.Repository())
+	if len(got) != 1 || got[0].Root != root(1) || got[0].Table != b.Table || b.Table.IsZero() {
+		t.Errorf("tombstones %+v, want one with root and table", got)
+	}
+}
+
+// TestRetiringIsSpared: a copy that is no longer wanted is the last one until another is whole; nobody gives it up, as nothing would be left of it.
 func TestRetiringIsSpared(t *testing.T) {
 	r := newRig(t)
 	r.found("a", "b")
 	d := r.publish(1, 1)
 	r.do(&command.VersionPut{Version: version(1, d, "b", "b")})
 	r.wantState(key(d, "a", 1), gallery.ReplicaRetiring)
-	r.refuse(gallery.ErrNotAllowed, &command.ReplicaMarkLost{Replica: key(d, "a", 1), Reason: gallery.ReasonDamaged, Spare: true})
+	for _, spare := range []bool{true, false} {
+		r.refuse(gallery.ErrNotAllowed, &command.ReplicaMarkLost{Replica: key(d, "a", 1), Reason: gallery.ReasonDamaged, Spare: spare})
+	}
 	r.wantState(key(d, "a", 1), gallery.ReplicaRetiring)
 }
 
