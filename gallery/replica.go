@@ -85,6 +85,9 @@ type Replica struct {
 // Whole says whether the copy can be read.
 func (r *Replica) Whole() bool { return r.State == ReplicaCompleted || r.State == ReplicaRetiring }
 
+// Remains says whether the copy was whole once and is not, so that something of it may be left.
+func (r *Replica) Remains() bool { return !r.Whole() && r.Store != "" && !r.Table.IsZero() }
+
 // Repository returns the repository that holds the copy.
 func (r *Replica) Repository() RepositoryKey { return RepositoryKey{r.Store, r.Key.Slot, r.Domain} }
 

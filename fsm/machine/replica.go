@@ -39,6 +39,10 @@ func replicaClaim(e *entry, c *command.ReplicaClaim) (*command.ReplicaGranted, e
 		row.Started = e.Now()
 	}
 	state.Put(e.Tx, &row)
+	if e.knows(5) {
+		e.settle(row.Key.Disk) // one that is made from what is left somewhere still has no source
+		row = *e.Replica(row.Key)
+	}
 	return &command.ReplicaGranted{Replica: row, RepositoryEpoch: e.Repository(row.Repository()).Epoch}, nil
 }
 

@@ -103,7 +103,7 @@ func asked(asks []data.Ask) []serve.Ask {
 }
 
 // DiskFrames writes frames for another node, which may read all of the domain. Of a copy that is being made here it
-// sends what is there. The error is a *replicate.Busy, and nothing was written, where too many are sent to already.
+// sends what is there, and so of one that is no longer whole. The error is a *replicate.Busy, and nothing was written, where too many are sent to already.
 func (r *Reader) DiskFrames(ctx context.Context, id gallery.DiskID, want []chunk.ID, w *wire.Writer) error {
 	disk := r.o.State().Disk(id)
 	if disk == nil {
@@ -120,7 +120,14 @@ func (r *Reader) DiskFrames(ctx context.Context, id gallery.DiskID, want []chunk
 		if seed := r.o.Seeds.Of(id); seed != nil {
 			return r.sendSeed(ctx, seed, want, w)
 		}
-		return err
+		left := r.remains(ctx, disk)
+		if left == nil {
+			return err
+		}
+		defer left.Release()
+		o := r.o.Serve
+		o.Damaged = nil // that it is not whole is known
+		return r.send(ctx, left, want, o, w)
 	}
 	defer view.Release()
 	return r.send(ctx, view, want, r.o.Serve, w)
@@ -185,6 +192,20 @@ func (r *Reader) whole(ctx context.Context, disk *gallery.Disk) (*depot.Lease, g
 	}
 	return nil, "", &gallery.Error{Kind: gallery.ErrNotFound, Op: "read disk", Resource: string(disk.ID),
 		Message: "region " + string(r.o.Region) + " has no whole copy; ask a region that is Completed"}
+}
+
+// remains opens the index of a repository of this node that has something left of a disk; nil: none has.
+func (r *Reader) remains(ctx context.Context, disk *gallery.Disk) *depot.Lease {
+	v := r.o.State()
+	for _, row := range v.ReplicasOfDisk(disk.ID) {
+		if row.Key.Region != r.o.Region || !row.Remains() || !r.o.Depot.Has(row.Store) {
+			continue
+		}
+		if view, err := r.o.Depot.Open(ctx, v.Repository(row.Repository())); err == nil {
+			return view
+		}
+	}
+	return nil
 }
 
 // damaged gives errors of stored bytes their kind: what the region holds is not what it promised.

@@ -29,7 +29,8 @@ type Finder struct {
 }
 
 // Of implements replication.Sources: another repository of this node, or else this region's other nodes,
-// then nodes of each other region that holds the whole disk, and of each that makes a copy of it now.
+// then nodes of each other region that holds the whole disk, and of each that makes a copy of it now. Where none holds the whole disk any more, it
+// is those that have something left of it.
 func (f *Finder) Of(v *state.View, disk *gallery.Disk, but gallery.ReplicaKey) []replicate.Source {
 	var local []replicate.Source
 	var remote []*node
@@ -57,11 +58,36 @@ func (f *Finder) Of(v *state.View, disk *gallery.Disk, but gallery.ReplicaKey) [
 	if len(local) > 0 {
 		return local
 	}
+	if len(remote) == 0 {
+		return f.remains(v, rows, but)
+	}
 	out := f.sorted(remote)
 	if near || len(out) == 0 {
 		return out
 	}
 	return append(out, f.members(v, rows, seen)...)
+}
+
+// remains finds where something is left of copies that were whole, where none is: together they may still have everything. Each sends what it has.
+func (f *Finder) remains(v *state.View, rows []*gallery.Replica, but gallery.ReplicaKey) (out []replicate.Source) {
+	var remote []*node
+	seen := map[gallery.NodeID]bool{f.Self: true}
+	for _, r := range rows {
+		if !r.Remains() || r.Key == but {
+			continue
+		}
+		if r.Key.Region == f.Region && f.Depot.Has(r.Store) {
+			out = append(out, &repository{f: f, row: v.Repository(r.Repository()), name: string(f.Region) + " slot"})
+			continue
+		}
+		for _, n := range v.Nodes(r.Key.Region) {
+			if !seen[n.ID] {
+				seen[n.ID] = true
+				remote = append(remote, &node{f: f, id: n.ID, region: n.Region, disk: r.Key.Disk, far: f.far(v, n.Region)})
+			}
+		}
+	}
+	return append(out, f.sorted(remote)...)
 }
 
 // sorted puts this region's nodes first, and of others those that are alive, by distance.
