@@ -188,6 +188,13 @@ func TestMarkLostAtOnce(t *testing.T) {
 			t.Errorf("%s has reason %q", region, row.Reason)
 		}
 	}
+	// What is left of them is no whole copy, but something.
+	if row := r.claim(key(d, "b", 1), 2).Replica; !row.Remains() || row.Reason != gallery.ReasonNoSource || row.State != gallery.ReplicaReplicating {
+		t.Errorf("while it is made from what is left: %+v", row)
+	}
+	if row := r.m.View().Replica(key(d, "c", 1)); row.Remains() {
+		t.Error("something is left of a copy that never was")
+	}
 }
 
 // TestLostCopiesAreAccountedFor: what lies in the store of a copy that was given up, and is then no longer wanted, is garbage that the collector can
