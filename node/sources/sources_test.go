@@ -8,6 +8,7 @@ import (
 
 	"loggia/fsm/state"
 	"loggia/gallery"
+	"loggia/internal/digest"
 	"loggia/node/depot"
 	"loggia/transfer/replicate"
 )
@@ -16,7 +17,7 @@ import (
 type copyOf struct {
 	region gallery.RegionName
 	slot   int
-	what   string // whole, claimed, wanted, failed
+	what   string // whole, claimed, wanted, failed, lost
 	age    int    // of a whole one, in hours
 }
 
@@ -43,6 +44,12 @@ func TestWhoIsAsked(t *testing.T) {
 			[]copyOf{{"a", 0, "whole", 1}, {"b", 0, "whole", 2}, {"c", 0, "claimed", 0}, {"here", 0, "claimed", 0}}, "a1 a2 c1 c2", "b1", nil},
 		"members alone have not everything": {
 			[]copyOf{{"b", 0, "claimed", 0}, {"here", 0, "claimed", 0}}, "", "", nil},
+		"nobody is whole: what is left of lost copies": {
+			[]copyOf{{"a", 0, "lost", 0}, {"b", 0, "lost", 0}, {"c", 0, "wanted", 0}, {"here", 0, "lost", 0}}, "", "a1 b1", nil},
+		"also in another store of the region": {
+			[]copyOf{{"a", 0, "lost", 0}, {"here", 1, "lost", 0}, {"here", 0, "claimed", 0}}, "", "here2 a1", nil},
+		"a whole copy has everything that a lost one has": {
+			[]copyOf{{"a", 0, "lost", 0}, {"b", 0, "whole", 1}, {"here", 0, "lost", 0}}, "", "b1", nil},
 		"another node of the region has it": {
 			[]copyOf{{"a", 0, "whole", 1}, {"b", 0, "claimed", 0}, {"here", 1, "whole", 2}, {"here", 0, "claimed", 0}}, "", "here2 a1", nil},
 		"the nearest first, what nothing is said of last": {
@@ -105,6 +112,8 @@ func replica(disk gallery.DiskID, c copyOf) *gallery.Replica {
 		r.Claim = &gallery.Claim{Node: gallery.NodeID(c.region + "1"), Epoch: 4}
 	case "failed":
 		r.LastError = "something"
+	case "lost":
+		r.LastError, r.Table = "a check found it incomplete", digest.Of([]byte("table"))
 	}
 	return r
 }
