@@ -51,13 +51,15 @@ func TestWhatBecameOfAWrite(t *testing.T) {
 		answers func(w http.ResponseWriter) // nil: it cannot be reached
 		want    gallery.Kind
 	}{
-		"unreached":         {nil, gallery.ErrNoLeader},
-		"it leads no more":  {said(gallery.ErrNoLeader), gallery.ErrNoLeader},
-		"it does not know":  {said(gallery.ErrUnknownOutcome), gallery.ErrUnknownOutcome},
-		"the line is cut":   {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, gallery.ErrUnknownOutcome},
-		"in azure's words":  {func(w http.ResponseWriter) { http.Error(w, `{"error":{"code":"ServiceUnavailable"}}`, 503) }, gallery.ErrUnknownOutcome},
+		"unreached":        {nil, gallery.ErrNoLeader},
+		"it leads no more": {said(gallery.ErrNoLeader), gallery.ErrNoLeader},
+		"it does not know": {said(gallery.ErrUnknownOutcome), gallery.ErrUnknownOutcome},
+		"the line is cut":  {func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, gallery.ErrUnknownOutcome},
+		"in azure's words": {func(w http.ResponseWriter) {
+			http.Error(w, `{"error":{"code":"ServiceUnavailable"}}`, http.StatusServiceUnavailable)
+		}, gallery.ErrUnknownOutcome},
 		"it is replaced":    {nil, gallery.ErrUnknownOutcome},
-		"words that are no": {func(w http.ResponseWriter) { w.WriteHeader(503) }, gallery.ErrUnknownOutcome},
+		"words that are no": {func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }, gallery.ErrUnknownOutcome},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := &last{replaced: make(chan struct{})}
