@@ -3,6 +3,7 @@ package repository
 import (
 	"bytes"
 	"errors"
+	"io"
 	"testing"
 
 	"loggia/internal/digest"
@@ -77,5 +78,58 @@ func TestPrefetch(t *testing.T) {
 				t.Fatalf("node %s beside it: %v", id.Short(), err)
 			}
 		}
+	}
+}
+
+// TestNodesNearby holds that nodes of one pack, asked for one by one, come with a request for each MiB, and that what
+// lies around a node does it no harm.
+func TestNodesNearby(t *testing.T) {
+	g := newRig(t)
+	w := g.writer(t, 1, nil)
+	var ids []chunk.ID
+	for range 80 {
+		b := make([]byte, 30_000)
+		for i := range b {
+			b[i] = byte(g.r.Uint32())
+		}
+		if err := w.PutNode(t.Context(), digest.Of(b), b); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, digest.Of(b))
+	}
+	live, err := w.Finish(t.Context(), digest.Of(nil), digest.Of(nil), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := open(t, g.repo, live)
+	before := g.repo.Requests()
+	for _, id := range ids {
+		if b, err := v.Node(t.Context(), id); err != nil || digest.Of(b) != id {
+			t.Fatalf("node %s: %v", id.Short(), err)
+		}
+	}
+	if took := g.repo.Requests() - before; took > 4 {
+		t.Errorf("80 nodes, 2.4 MB in one pack, took %d requests", took)
+	}
+
+	loc, _, err := v.Lookup(ids[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := g.repo.Keys.Pack(loc.Kind, loc.Epoch, loc.Pack)
+	rd, err := g.store.Get(t.Context(), key, 0, loc.FrameOffset+int64(loc.FrameStored))
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, err := io.ReadAll(rd)
+	if err := errors.Join(err, rd.Close(), g.store.Delete(t.Context(), key), g.store.Put(t.Context(), key, short)); err != nil {
+		t.Fatal(err)
+	}
+	v = open(t, g.repo, live)
+	if b, err := v.Node(t.Context(), ids[0]); err != nil || digest.Of(b) != ids[0] {
+		t.Errorf("a node before what is cut off: %v", err)
+	}
+	if _, err := v.Node(t.Context(), ids[len(ids)-1]); !errors.Is(err, ErrDamaged) {
+		t.Errorf("a node that is cut off: %v", err)
 	}
 }

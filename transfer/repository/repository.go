@@ -153,6 +153,11 @@ func (r *Repository) plainFrame(ctx context.Context, loc index.Location) ([]byte
 	if err != nil {
 		return nil, err
 	}
+	return r.unpack(loc, stored)
+}
+
+// unpack returns a frame's plain bytes.
+func (r *Repository) unpack(loc index.Location, stored []byte) ([]byte, error) {
 	plain, err := frame.Decode(nil, stored, r.Decoder)
 	if err != nil {
 		return nil, fmt.Errorf("%w: frame %s: %w", ErrDamaged, loc.FrameID.Short(), err)
