@@ -21,14 +21,14 @@ func knownDisks() known.Folder {
 
 // remember keeps the manifest of a local image as it is now. It is a help for later: what goes wrong with it is of no matter.
 func remember(ctx context.Context, r *known.Recorder, s diskformat.Stamp, root chunk.ID) {
-	if dir := knownDisks(); dir != "" {
+	if dir := knownDisks(); dir != "" && s.Size > 0 { // nobody can say of a device whether it was changed
 		_ = r.Keep(ctx, dir, s, root)
 	}
 }
 
 // rememberFile is remember for a file that was just written.
 func rememberFile(ctx context.Context, r *known.Recorder, path string, root chunk.ID) {
-	if g, err := diskformat.Watch(path); err == nil && g.Stamp().Size > 0 { // nobody can say of a device whether it was changed
+	if g, err := diskformat.Watch(path); err == nil {
 		remember(ctx, r, g.Stamp(), root)
 	}
 }

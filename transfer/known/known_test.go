@@ -207,6 +207,6 @@ func FuzzParse(f *testing.F) {
 		if n > len(b) {
 			t.Errorf("%d bytes of nodes out of %d", n, len(b))
 		}
-		_ = m.Walk(context.Background(), func(int64, *manifest.Leaf) error { return nil }) // whatever it says, it ends
+		_ = m.Chunks(context.Background(), func(chunk.Ref, int64) error { return nil }) // whatever it says, it ends
 	})
 }

@@ -1,13 +1,13 @@
 package known
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strings"
 
 	"loggia/diskformat"
 	"loggia/transfer/chunk"
@@ -50,14 +50,13 @@ func (d Folder) Open(s diskformat.Stamp) (*Manifest, error) {
 
 // parse refers to b.
 func parse(b []byte) (*Manifest, error) {
-	rest, ok := strings.CutPrefix(string(b[:min(len(b), len(magic))]), magic)
-	if !ok || rest != "" {
-		return nil, fmt.Errorf("%w: it does not begin like one", ErrDamaged)
-	}
 	if len(b) > MaxBytes {
 		return nil, fmt.Errorf("%w: it is longer than %d bytes", ErrDamaged, MaxBytes)
 	}
-	b = b[len(magic):]
+	b, ok := bytes.CutPrefix(b, []byte(magic))
+	if !ok {
+		return nil, fmt.Errorf("%w: it does not begin like one", ErrDamaged)
+	}
 	m := &Manifest{nodes: make(map[chunk.ID][]byte)}
 	for len(b) >= recordHead {
 		id, n := chunk.ID(b[:32]), binary.LittleEndian.Uint32(b[32:recordHead])
@@ -75,16 +74,7 @@ func parse(b []byte) (*Manifest, error) {
 	return nil, fmt.Errorf("%w: it ends early", ErrDamaged)
 }
 
-// Walk calls fn for every leaf in order of address, all of them checked against the root.
-func (m *Manifest) Walk(ctx context.Context, fn func(span int64, leaf *manifest.Leaf) error) error {
-	root, err := manifest.Open(ctx, m, m.root)
-	if err != nil {
-		return err
-	}
-	return manifest.Walk(ctx, m, root, fn)
-}
-
-// Chunks calls fn for every chunk and its guest offset.
+// Chunks calls fn for every chunk and its guest offset, in order of address; every node is checked against the root.
 func (m *Manifest) Chunks(ctx context.Context, fn func(ref chunk.Ref, at int64) error) error {
 	root, err := manifest.Open(ctx, m, m.root)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 
 	"loggia/diskformat"
 	"loggia/transfer/chunk"
-	"loggia/transfer/manifest"
 )
 
 // Recorder takes the nodes of one manifest as they are made or read. It is safe for many goroutines and holds at most MaxBytes:
@@ -52,7 +51,7 @@ func (r *Recorder) Keep(ctx context.Context, d Folder, s diskformat.Stamp, root 
 	if err != nil {
 		return err
 	}
-	if err := m.Walk(ctx, func(int64, *manifest.Leaf) error { return nil }); err != nil {
+	if err := m.Chunks(ctx, func(chunk.Ref, int64) error { return nil }); err != nil {
 		return ctx.Err() // spans of an earlier run are not among what was put
 	}
 	return d.keep(s, b)

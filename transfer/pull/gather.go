@@ -1,17 +1,10 @@
 package pull
 
 import (
-	"errors"
-	"fmt"
-	"syscall"
 	"unsafe"
 
 	"loggia/transfer/chunk"
 )
-
-// blockSize is what places in the file and in memory are multiples of where bytes go past the page cache: no disk's blocks
-// are larger.
-const blockSize = 4 << 10
 
 // gatherSize is the most bytes that are written at once, and uncachedLeast the fewest that go past the page cache: below it a
 // request to the disk costs more than copying the bytes into pages.
@@ -43,7 +36,7 @@ func newGatherer(p *puller) *gatherer {
 	return &gatherer{puller: p, buf: room[ahead : ahead+gatherSize+blockSize]}
 }
 
-// write takes guest bytes for a guest offset. They are copied, so they may change as soon as it returns.
+// write takes guest bytes for a guest offset. They are copied, unless they lie in room, so they may change as soon as it returns.
 func (g *gatherer) write(b []byte, at int64) error {
 	for len(b) > 0 {
 		off, n, ok := g.out.where(at, int64(len(b)))
@@ -144,34 +137,4 @@ func (g *gatherer) put(all bool) error {
 	g.n = copy(g.buf, b)
 	g.at, g.skip = off, 0
 	return nil
-}
-
-// writeBlocks writes whole blocks from memory that begins at a multiple of their size.
-func (o *output) writeBlocks(b []byte, off int64) error {
-	if f := o.uncached.Load(); f != nil {
-		_, err := f.WriteAt(b, off)
-		if !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.EOPNOTSUPP) {
-			if err != nil {
-				return fmt.Errorf("output: %w", err)
-			}
-			return nil
-		}
-		o.uncached.Store(nil) // opened so, and written otherwise: some file systems are like that
-	}
-	return o.store(b, off)
-}
-
-// writeUncached opens the output once more for writes past the page cache. What was written so costs no processor time for pages that
-// nobody reads soon, and is on the disk already at the end. Only a new file is written so: reading what lies in one brings pages
-// of it into the cache, and pages that change beside such writes are an error to the kernel.
-func (o *output) writeUncached() {
-	if o.used || o.name == "" {
-		return
-	}
-	f, err := openUncached(o.file)
-	if err != nil {
-		return // a file system that has no such thing, or no /proc
-	}
-	o.uncached.Store(f)
-	o.reopened = f
 }

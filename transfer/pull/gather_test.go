@@ -18,7 +18,7 @@ func newFile(t *testing.T, size int64, uncached bool) *puller {
 		t.Fatal(err)
 	}
 	if uncached {
-		out.writeUncached()
+		out.allowUncached()
 	}
 	p := &puller{out: out, done: idset.New(t.TempDir(), idsInMemory)}
 	t.Cleanup(func() { p.done.Close() })
@@ -44,6 +44,11 @@ func TestGather(t *testing.T) {
 					err = other.write(want[lo:hi], int64(lo))
 				case 1:
 					err = p.out.write(want[lo:hi], int64(lo))
+				case 2, 3, 4: // made where it is written from, as far as there is room
+					var room []byte
+					if room, err = g.room(hi - lo); err == nil {
+						err = g.write(append(room, want[lo:hi]...), int64(lo))
+					}
 				default:
 					err = g.write(want[lo:hi], int64(lo))
 					g.wrote(chunk.Hash(want[lo:hi]), int64(lo))

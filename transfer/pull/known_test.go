@@ -9,7 +9,6 @@ import (
 	"loggia/diskformat"
 	"loggia/transfer/chunk"
 	"loggia/transfer/known"
-	"loggia/transfer/serve/servetest"
 )
 
 // remembered pulls a disk and returns what is known of it afterwards.
@@ -34,13 +33,9 @@ func remembered(t *testing.T, g *rig) *known.Manifest {
 
 // TestKnownSeed takes from a seed by what is known of it, and only what is still there.
 func TestKnownSeed(t *testing.T) {
-	r := servetest.Random(t)
-	region := servetest.New(t, servetest.Memory())
-	old := servetest.NewDisk(r, 40<<20)
-	v1 := region.Publish(old, servetest.Params())
-	disk := servetest.Change(r, old, 8)
-	v2 := region.Publish(disk, servetest.Params(), v1.Root)
-	m := remembered(t, &rig{t: t, g: region, d: v1, disk: old, out: filepath.Join(t.TempDir(), "old.raw")})
+	both := newGenerations(t)
+	old, v2 := both.old, both.v2
+	m := remembered(t, both.to(t, both.v1, old))
 	for name, seed := range map[string]SeedSource{
 		"as it was": old,
 		"changed":   changing{old, func(b []byte) { b[len(b)/2] ^= 1 }},
@@ -48,7 +43,7 @@ func TestKnownSeed(t *testing.T) {
 		"shorter":   old[:10<<20+77],
 	} {
 		t.Run(name, func(t *testing.T) {
-			g := &rig{t: t, g: region, d: v2, disk: disk, out: filepath.Join(t.TempDir(), "disk.raw")}
+			g := both.to(t, v2, both.disk)
 			o := g.options()
 			o.Seed, o.Known = seed, m
 			p, err := Run(t.Context(), newNode(g.g, g.d), o)

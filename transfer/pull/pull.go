@@ -162,7 +162,7 @@ func (p *puller) run(ctx context.Context) (err error) {
 		return fmt.Errorf("output %s: %w", p.o.Out, errInPlace)
 	}
 	if p.o.Repack == nil { // which reads all of it again
-		p.out.writeUncached()
+		p.out.allowUncached()
 	}
 	if err := p.fill(ctx, cancel, stream); err != nil || p.o.Repack == nil {
 		return err

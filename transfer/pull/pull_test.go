@@ -57,15 +57,10 @@ func TestPullThroughALink(t *testing.T) {
 }
 
 func TestSeed(t *testing.T) {
-	r := servetest.Random(t)
-	region := servetest.New(t, servetest.Memory())
-	old := servetest.NewDisk(r, 40<<20)
-	v1 := region.Publish(old, servetest.Params())
-	disk := servetest.Change(r, old, 8)
-	v2 := region.Publish(disk, servetest.Params(), v1.Root)
-	for name, seed := range map[string]servetest.Disk{"older": old, "same": disk, "shorter": old[:10<<20+77], "other": make(servetest.Disk, 1<<20)} {
+	both := newGenerations(t)
+	for name, seed := range map[string]servetest.Disk{"older": both.old, "same": both.disk, "shorter": both.old[:10<<20+77], "other": make(servetest.Disk, 1<<20)} {
 		t.Run(name, func(t *testing.T) {
-			g := &rig{t: t, g: region, d: v2, disk: disk, out: filepath.Join(t.TempDir(), "disk.raw")}
+			g := both.to(t, both.v2, both.disk)
 			o := g.options()
 			o.Seed = seed
 			p, err := Run(t.Context(), newNode(g.g, g.d), o)
@@ -76,8 +71,8 @@ func TestSeed(t *testing.T) {
 			if p.Done() != p.Total {
 				t.Errorf("%+v", p)
 			}
-			if name == "older" && p.Wire > v2.New+v2.New/4+1<<20 || name == "same" && p.Wire > 0 {
-				t.Errorf("%d bytes fetched, %d are new", p.Wire, v2.New)
+			if name == "older" && p.Wire > both.v2.New+both.v2.New/4+1<<20 || name == "same" && p.Wire > 0 {
+				t.Errorf("%d bytes fetched, %d are new", p.Wire, both.v2.New)
 			}
 		})
 	}

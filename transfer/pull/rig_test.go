@@ -109,6 +109,28 @@ func newRig(t *testing.T, size int) *rig {
 	return g
 }
 
+// generations are two versions of a disk in one region.
+type generations struct {
+	region    *servetest.Region
+	old, disk servetest.Disk
+	v1, v2    intake.Result
+}
+
+func newGenerations(t *testing.T) generations {
+	t.Helper()
+	r := servetest.Random(t)
+	g := generations{region: servetest.New(t, servetest.Memory()), old: servetest.NewDisk(r, 40<<20)}
+	g.v1 = g.region.Publish(g.old, servetest.Params())
+	g.disk = servetest.Change(r, g.old, 8)
+	g.v2 = g.region.Publish(g.disk, servetest.Params(), g.v1.Root)
+	return g
+}
+
+// to makes a rig that pulls one of them.
+func (g generations) to(t *testing.T, d intake.Result, disk servetest.Disk) *rig {
+	return &rig{t: t, g: g.region, d: d, disk: disk, out: filepath.Join(t.TempDir(), "disk.raw")}
+}
+
 func (g *rig) options() Options {
 	var last Progress
 	return Options{Root: g.d.Root, Out: g.out, TempDir: g.t.TempDir(), Progress: func(p Progress) {
