@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -94,6 +95,9 @@ func (c *cli) pull(ctx context.Context, cl *client.Client, v v1.Version, q pulli
 		defer s.Close()
 		older = &s
 	}
+	// Writes past the page cache wait for the disk in the kernel, and the runtime gives the processor of one that does so away only after
+	// a while: with twice as many there is always another.
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2 * runtime.GOMAXPROCS(0)))
 	b := newBoard(c.err)
 	started := time.Now()
 	nodes := known.NewRecorder()

@@ -99,25 +99,36 @@ func move(to, from []byte) int {
 	return copy(to, from)
 }
 
-// flush writes all that is held: then the chunks that were noted are there for everybody.
+// flush gives away all that is held: once it is written the chunks that were noted are there for everybody.
 func (g *gatherer) flush() error {
 	if err := g.put(true); err != nil {
 		return err
+	}
+	defer func() { g.fresh = g.fresh[:0] }()
+	if g.aside != nil {
+		return g.aside.add(g.fresh)
 	}
 	for _, p := range g.fresh {
 		if err := g.done.Add(p.id, uint64(p.at)); err != nil {
 			return err
 		}
 	}
-	g.fresh = g.fresh[:0]
 	return nil
+}
+
+// store writes what does not go past the page cache.
+func (g *gatherer) store(b []byte, off int64) error {
+	if g.aside != nil && len(b) <= uncachedLeast+blockSize {
+		return g.aside.store(b, off)
+	}
+	return g.out.store(b, off)
 }
 
 // put writes what is held, but for a last block that is not whole, unless that too is asked for.
 func (g *gatherer) put(all bool) error {
 	b, off := g.buf[g.skip:g.skip+g.n], g.at
 	if head := min(-g.skip&(blockSize-1), len(b)); head > 0 {
-		if err := g.out.store(b[:head], off); err != nil {
+		if err := g.store(b[:head], off); err != nil {
 			return err
 		}
 		b, off = b[head:], off+int64(head)
@@ -129,7 +140,7 @@ func (g *gatherer) put(all bool) error {
 		b, off = b[whole:], off+int64(whole)
 	}
 	if all && len(b) > 0 {
-		if err := g.out.store(b, off); err != nil {
+		if err := g.store(b, off); err != nil {
 			return err
 		}
 		b = nil

@@ -2,6 +2,7 @@ package pull
 
 import (
 	"bytes"
+	"errors"
 	"path/filepath"
 	"testing"
 
@@ -25,16 +26,38 @@ func newFile(t *testing.T, size int64, uncached bool) *puller {
 	return p
 }
 
+// behind makes small writes of the file aside.
+func (p *puller) behind(t *testing.T) {
+	t.Helper()
+	p.aside = newBehind(p.out, p.done)
+	t.Cleanup(func() {
+		if err := p.aside.close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// settled waits for what was put aside.
+func (p *puller) settled() error {
+	if p.aside == nil {
+		return nil
+	}
+	return p.aside.wait()
+}
+
 // TestGather writes pieces of every length and neighbourhood, each byte once, and some of them by the way of single chunks.
 func TestGather(t *testing.T) {
-	for name, uncached := range map[string]bool{"past the cache": true, "through the cache": false} {
+	for name, how := range map[string]struct{ uncached, behind bool }{"past the cache": {true, true}, "nothing aside": {true, false}, "through the cache": {}} {
 		t.Run(name, func(t *testing.T) {
 			r := servetest.Random(t)
 			want := make([]byte, 9<<20+777)
 			for i := range want {
 				want[i] = byte(r.Uint32())
 			}
-			p := newFile(t, int64(len(want)), uncached)
+			p := newFile(t, int64(len(want)), how.uncached)
+			if how.behind {
+				p.behind(t)
+			}
 			g, other := newGatherer(p), newGatherer(p)
 			for lo := 0; lo < len(want); {
 				hi := min(len(want), lo+1+r.IntN(1<<uint(1+r.IntN(19))))
@@ -63,6 +86,9 @@ func TestGather(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			if err := p.settled(); err != nil {
+				t.Fatal(err)
+			}
 			got := make([]byte, len(want))
 			if _, err := p.out.file.ReadAt(got, 0); err != nil || !bytes.Equal(got, want) {
 				t.Fatalf("the file is another one; %v", err)
@@ -77,6 +103,7 @@ func TestGather(t *testing.T) {
 // TestGatherTells says that a chunk is there only when it is.
 func TestGatherTells(t *testing.T) {
 	p := newFile(t, 1<<20, true)
+	p.behind(t)
 	g, data := newGatherer(p), bytes.Repeat([]byte("x"), 5000)
 	id := chunk.Hash(data)
 	if err := g.write(data, 100); err != nil {
@@ -86,7 +113,7 @@ func TestGatherTells(t *testing.T) {
 	if _, ok, err := p.done.Get(id); ok || err != nil {
 		t.Fatalf("there before it was written: %v %v", ok, err)
 	}
-	if err := g.flush(); err != nil {
+	if err := errors.Join(g.flush(), p.settled()); err != nil {
 		t.Fatal(err)
 	}
 	at, ok, err := p.done.Get(id)

@@ -27,6 +27,7 @@ type local struct {
 func (l *local) lookAt(ctx context.Context, s span, missing chan<- *job) error {
 	next := newJob(l.jobLimit())
 	at := s.number * l.root.Shape().Span
+	l.out.allocate(at, s.leaf)
 	for _, e := range s.leaf.Entries {
 		if err := ctx.Err(); err != nil {
 			return err

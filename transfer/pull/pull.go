@@ -121,6 +121,8 @@ type puller struct {
 	seed *idset.Set // chunk -> offset in the seed where it is said to be; nil where nothing is said
 	dec  *codec.Decoder
 
+	aside *behind // writes what is small; nil where nothing goes past the page cache
+
 	resumed, seeded, fetched, wire, direct atomic.Int64
 
 	telling sync.Mutex // held while Progress is told
@@ -174,6 +176,10 @@ func (p *puller) run(ctx context.Context) (err error) {
 func (p *puller) fill(ctx context.Context, cancel func(), stream NodeReader) (err error) {
 	p.done = idset.New(p.o.TempDir, idsInMemory)
 	defer p.done.Close()
+	if p.out.uncached.Load() != nil {
+		p.aside = newBehind(p.out, p.done)
+		defer func() { err = errors.Join(err, p.aside.close()) }()
+	}
 	if p.dec, err = codec.NewDecoder(p.o.InFlight); err != nil {
 		return err
 	}

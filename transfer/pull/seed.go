@@ -66,7 +66,10 @@ func (p *puller) takeSeed(ctx context.Context, nodes *spool) error {
 	for range p.o.Workers {
 		g.Go(func() error { return p.cutSeed(ctx, &next, first) })
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil || p.aside == nil {
+		return err
+	}
+	return p.aside.wait() // what was put there is read as well
 }
 
 // cutSeed takes spans of the seed until there are none left.

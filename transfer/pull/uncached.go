@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+
+	"loggia/transfer/manifest"
 )
 
 // blockSize is what places in the file and in memory are multiples of where bytes go past the page cache: no disk's blocks
@@ -38,4 +40,24 @@ func (o *output) allowUncached() {
 	}
 	o.uncached.Store(f)
 	o.reopened = f
+}
+
+// allocate makes room for what a leaf holds, where that makes writing faster.
+func (o *output) allocate(at int64, leaf *manifest.Leaf) {
+	if o.uncached.Load() == nil || o.layout != nil {
+		return
+	}
+	from := at
+	for _, e := range leaf.Entries {
+		if e.Hole() {
+			if at > from {
+				allocate(o.file, from, at-from)
+			}
+			from = at + int64(e.Length)
+		}
+		at += int64(e.Length)
+	}
+	if at > from {
+		allocate(o.file, from, at-from)
+	}
 }
