@@ -161,6 +161,17 @@ func TestLookupAgreesWithTheDirectories(t *testing.T) {
 						checkLocation(t, id, loc, packs)
 					}
 				}
+				for _, l := range packs { // in the order of a disk, a frame's chunks one after the other
+					for _, f := range l.dir.Frames {
+						for _, ref := range f.Chunks {
+							loc, ok, err := x.Lookup(ref.ID)
+							if err != nil || !ok {
+								t.Fatalf("Lookup(%s) = %v, %v", ref.ID.Short(), ok, err)
+							}
+							checkLocation(t, ref.ID, loc, packs)
+						}
+					}
+				}
 			}
 		}
 	}

@@ -23,11 +23,20 @@ type Segment struct {
 	rooms  sync.Pool // *room
 }
 
-// room is what a lookup reads into: the reader is an interface, so that it would be made anew each time.
+// room is what a lookup reads into: the reader is an interface, so that it would be made anew each time. It keeps the frame that was
+// found last: who looks chunks up in the order of a disk finds most of them there, and reads nothing.
 type room struct {
 	page   [64 * lookupSize]byte
 	record [max(frameSize, packSize)]byte
 	chunks []byte // records of one frame
+	last   lastFrame
+}
+
+// lastFrame is a frame of which room.chunks holds the records; of none where chunks is 0.
+type lastFrame struct {
+	number uint32
+	frame  frameRecord
+	pack   packRecord
 }
 
 func (s *Segment) room() *room {
@@ -124,6 +133,9 @@ func (s *Segment) Lookup(id chunk.ID) (Location, bool, error) {
 	tag := tagOf(id)
 	r := s.room()
 	defer s.rooms.Put(r)
+	if loc, ok, err := s.inLast(r, id); ok || err != nil {
+		return loc, ok, err
+	}
 	for at, end := s.fanout[b], s.fanout[b+1]; at < end; {
 		n := min(end-at, uint32(len(r.page)/lookupSize))
 		entries := r.page[:n*lookupSize]
@@ -150,41 +162,52 @@ func (s *Segment) locate(r *room, id chunk.ID, frame uint32) (Location, bool, er
 	if err != nil {
 		return Location{}, false, err
 	}
-	offset, length, ok, err := s.findIn(r, f, id)
-	if err != nil || !ok {
+	records, err := s.records(r, f)
+	if err != nil {
 		return Location{}, false, err
+	}
+	if _, _, ok := findIn(records, id); !ok {
+		return Location{}, false, nil
 	}
 	p, err := s.pack(r, f.pack)
 	if err != nil {
 		return Location{}, false, err
+	}
+	r.last = lastFrame{frame, f, p}
+	return s.inLast(r, id)
+}
+
+// inLast looks for a chunk in the frame that was found last.
+func (s *Segment) inLast(r *room, id chunk.ID) (Location, bool, error) {
+	f, p := r.last.frame, r.last.pack
+	offset, length, ok := findIn(r.chunks[:int(f.chunks)*chunkSize], id)
+	if !ok {
+		return Location{}, false, nil
 	}
 	if int64(f.offset)+int64(f.stored) > p.Size || uint64(offset)+uint64(length) > uint64(f.plain) {
 		return Location{}, false, damaged("frame %s reaches beyond its pack, or a chunk beyond it", f.id.Short())
 	}
 	return Location{Kind: p.Kind, Epoch: p.Epoch, Pack: p.ID, PackSize: p.Size,
 		FrameID: f.id, FrameOffset: int64(f.offset), FrameStored: f.stored, FramePlain: f.plain,
-		PlainOffset: offset, Length: length, source: s, frame: frame}, true, nil
+		PlainOffset: offset, Length: length, source: s, frame: r.last.number}, true, nil
 }
 
-// findIn looks for a chunk among a frame's.
-func (s *Segment) findIn(r *room, f frameRecord, id chunk.ID) (offset, length uint32, ok bool, err error) {
-	records, err := s.records(r, f)
-	if err != nil {
-		return 0, 0, false, err
-	}
+// findIn looks for a chunk among the records of a frame.
+func findIn(records []byte, id chunk.ID) (offset, length uint32, ok bool) {
 	for ; len(records) > 0; records = records[chunkSize:] {
 		n := binary.LittleEndian.Uint32(records[digest.Size:])
 		if digest.Digest(records[:digest.Size]) == id {
-			return offset, n, true, nil
+			return offset, n, true
 		}
 		offset += n
 	}
-	return 0, 0, false, nil
+	return 0, 0, false
 }
 
 // records reads the chunk records of a frame; they are valid until r is used again.
 func (s *Segment) records(r *room, f frameRecord) ([]byte, error) {
 	n := int(f.chunks) * chunkSize
+	r.last = lastFrame{}
 	if cap(r.chunks) < n {
 		r.chunks = make([]byte, n)
 	}
