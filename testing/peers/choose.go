@@ -29,10 +29,17 @@ func installAll(ctx context.Context) error {
 	return nil
 }
 
-// find puts the folder of tools first on the path: mc is also the name of a file manager.
+// find puts the folder of tools first on the path: mc is also the name of a file manager. It tells scripts where this program is.
 func find() error {
 	dir, err := gotools.Dir()
 	if err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if err := os.Setenv("PEERS", self); err != nil {
 		return err
 	}
 	return os.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))

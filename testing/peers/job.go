@@ -47,8 +47,8 @@ var allJobs = []job{
 
 // deltaTools re-send less than a whole image; plainTools show what incompressible bytes cost.
 var (
-	deltaTools = []string{loggia, "restic", "kopia", "desync", "desync-256K"}
-	plainTools = []string{loggia, "mc", "rclone", "aws"}
+	deltaTools = []string{loggia, alone, "restic", "kopia", "desync", "desync-256K"}
+	plainTools = []string{loggia, alone, "mc", "rclone", "aws"}
 )
 
 func jobNames() []string {

@@ -23,6 +23,9 @@ func TestJobsStandAfterWhatTheyNeed(t *testing.T) {
 		if !slices.Contains(names, g.job) || !slices.Contains(toolNames(), g.peer) {
 			t.Errorf("a goal for %s and %s, of which one is not there", g.job, g.peer)
 		}
+		if !isPeer(g.peer) {
+			t.Errorf("a goal for %s is held against %s, which is no peer", g.job, g.peer)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"loggia/testing/clusterlab"
 	"loggia/testing/measure"
+	"loggia/testing/peers/bare"
 )
 
 func main() {
@@ -27,6 +28,9 @@ func main() {
 	jobs := flag.String("jobs", "", "comma-separated jobs (default: all); what a job needs is done before it. There are: "+strings.Join(jobNames(), " "))
 	names := flag.String("tools", "", "comma-separated tools (default: all). There are: "+strings.Join(toolNames(), " "))
 	clusterlab.Main("peers", func(ctx context.Context) error {
+		if len(os.Args) == 3 && os.Args[1] == bare.Arg {
+			return bare.Run(ctx, os.Args[2])
+		}
 		flag.Parse()
 		if *install {
 			return installAll(ctx)

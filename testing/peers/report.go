@@ -31,7 +31,7 @@ func (b *bench) report() error {
 	}
 	fmt.Println()
 	b.judge()
-	errs = append(errs, b.Print(os.Stdout))
+	errs = append(errs, b.Print(os.Stdout), b.engine())
 	file := filepath.Join(b.Out, "peers-"+b.Store+".json")
 	fmt.Println("numbers:", file)
 	errs = append(errs, measure.WriteJSON(file, b))
@@ -58,7 +58,7 @@ func (b *bench) table(j job) error {
 		}
 		r := row{t.Name, all, measure.Over(all, result.seconds)}
 		rows = append(rows, r)
-		if t.Name != loggia && r.wall.Median < bestWall {
+		if isPeer(t.Name) && r.wall.Median < bestWall {
 			best, bestWall = t.Name, r.wall.Median
 		}
 	}
@@ -75,6 +75,26 @@ func (b *bench) table(j job) error {
 			number(median(func(r result) float64 { return r.Cost.CPU.Seconds() }), "%.2f"), number(median(func(r result) float64 { return (r.Cost.AllCPU() - r.Cost.CPU).Seconds() }), "%.2f"),
 			number(median(func(r result) float64 { return float64(r.Cost.RSS) })/(1<<20), "%.0f"), number(median(func(r result) float64 { return float64(nodeRSS(r)) })/(1<<20), "%.0f"),
 			number(median(func(r result) float64 { return float64(r.Written) })/1e6, "%.0f"))
+	}
+	fmt.Println()
+	return t.Print(os.Stdout)
+}
+
+// engine prints what the engine alone takes, and what that is of others' time in the same job.
+func (b *bench) engine() error {
+	t := measure.Table{Head: []string{"what the engine alone takes", "s", "of loggia", "of zstd pipe", "of kopia"}}
+	for _, j := range b.jobs {
+		mine := b.of(j.Name, alone)
+		if len(mine) == 0 {
+			continue
+		}
+		of := func(tool string) string {
+			return number(b.ratio(mine, b.of(j.Name, tool), result.seconds).Median, "%.2f")
+		}
+		t.Row(j.Name, fmt.Sprintf("%.2f", measure.Over(mine, result.seconds).Median), of(loggia), of("zstd-pipe"), of("kopia"))
+	}
+	if b.Tools[alone] == "" {
+		return nil
 	}
 	fmt.Println()
 	return t.Print(os.Stdout)

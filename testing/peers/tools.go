@@ -1,6 +1,14 @@
 package main
 
-const loggia = "loggia"
+import "loggia/testing/peers/bare"
+
+// Rows that are no peers: nothing is held against them.
+const (
+	loggia = "loggia"
+	alone  = "bare" // Loggia's engine without nodes: package bare
+)
+
+func isPeer(name string) bool { return name != loggia && name != alone }
 
 // tool is a row of the table: what it is called, which programs it takes, and how it does each step.
 //
@@ -9,6 +17,7 @@ const loggia = "loggia"
 // $REPO_A and $REPO_B where restic keeps a repository, $CHUNKS_A and $CHUNKS_B where desync keeps
 // chunks, $KOPIA_A and $KOPIA_B the words with which kopia names them; a: and b: are remotes of
 // rclone. put, get and mirror move one object, or all objects from a to b, without any tool's help.
+// $PEERS is this program.
 type tool struct {
 	Name     string
 	programs []string // on the path, or in the folder of tools
@@ -30,6 +39,9 @@ var allTools = []tool{
 			pullSeed:  `"$LOGGIA" pull peers/image/$NUMBER -o "$OUT" --seed "$SEED"`,
 			pullLinks: `"$LOGGIA" pull peers/image/$NUMBER -o "$OUT" --links`,
 		}},
+	{Name: alone, version: `echo "the engine as this program was built with it"`, s3Only: true,
+		before: bareStep("prepare"),
+		steps:  map[string]string{publish: bareStep("publish"), replicate: bareStep("replicate"), pull: bareStep("pull"), pullSeed: bareStep("pull")}},
 	{Name: "zstd-pipe", programs: []string{"zstd"}, version: `zstd --version`,
 		steps: map[string]string{
 			publish:   `zstd -q -1 -T0 -c "$IMAGE" | put $NAME.zst`,
@@ -95,6 +107,9 @@ func desync(name, size string) tool {
 			pullSeed:  `desync extract -s $CHUNKS_A --seed "$WORK/v1.caibx:$SEED" "$WORK/$NAME.caibx" "$OUT"`,
 		}}
 }
+
+// bareStep is this program as package bare.
+func bareStep(step string) string { return `"$PEERS" ` + bare.Arg + " " + step }
 
 func toolNames() []string {
 	names := make([]string, len(allTools))

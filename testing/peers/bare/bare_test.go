@@ -1,0 +1,54 @@
+package bare
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"loggia/blobstore"
+	"loggia/blobstore/filesystem"
+	"loggia/transfer/serve/servetest"
+)
+
+// TestSteps publishes, copies and pulls two versions, each step with nothing but what the one before it left.
+func TestSteps(t *testing.T) {
+	dir := t.TempDir()
+	r := servetest.Random(t)
+	v1 := servetest.NewDisk(r, 16<<20)
+	disks := map[string]servetest.Disk{"v1": v1, "v2": servetest.Change(r, v1, 5)}
+	do := func(step, name, seed string) {
+		t.Helper()
+		k := &task{work: dir, image: filepath.Join(dir, name+".raw"), name: name, out: filepath.Join(dir, "out.raw"), seed: seed,
+			dial: func(region string, _ blobstore.Checksum) (blobstore.Store, error) {
+				return filesystem.Open(filepath.Join(dir, region), filesystem.Options{})
+			}}
+		if err := k.run(t.Context(), step); err != nil {
+			t.Fatal(err)
+		}
+		switch step {
+		case "pull":
+		case "replicate":
+			if err := k.pullFrom(t.Context(), regionB); err != nil {
+				t.Fatal(err)
+			}
+		default:
+			return
+		}
+		if got, err := os.ReadFile(k.out); err != nil || !bytes.Equal(got, disks[name]) {
+			t.Fatalf("%s: what was pulled is another disk; %v", name, err)
+		}
+	}
+	for name, d := range disks {
+		if err := os.WriteFile(filepath.Join(dir, name+".raw"), d, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do("prepare", "", "")
+	for _, name := range []string{"v1", "v2"} {
+		do("publish", name, "")
+		do("replicate", name, "")
+		do("pull", name, "")
+	}
+	do("pull", "v2", filepath.Join(dir, "v1.raw"))
+}
