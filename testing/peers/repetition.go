@@ -90,7 +90,11 @@ func (s *site) do(ctx context.Context, t tool, j job, rep int) (result, error) {
 	if j.seed != "" {
 		vars = append(vars, "SEED="+s.b.image(j.seed))
 	}
-	if err := settle(image); err != nil {
+	inputs := []string{image}
+	if j.seed != "" {
+		inputs = append(inputs, s.b.image(j.seed))
+	}
+	if err := settle(inputs...); err != nil {
 		return r, err
 	}
 	var err error
@@ -108,15 +112,20 @@ func (s *site) do(ctx context.Context, t tool, j job, rep int) (result, error) {
 	return r, err
 }
 
-// settle has the disk write what waits, and reads the image once, so that every tool finds it in memory.
-func settle(image string) error {
+// settle has the disk write what waits, and reads the images once, so that every tool finds them in memory.
+func settle(images ...string) error {
 	unix.Sync()
-	f, err := os.Open(image)
-	if err != nil {
-		return err
+	for _, name := range images {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
 	}
-	_, err = io.Copy(io.Discard, f)
-	return errors.Join(err, f.Close())
+	return nil
 }
 
 // compare holds what was pulled against the image, in the first repetition, and removes it.

@@ -100,6 +100,15 @@ func (l *local) fromKnown(b []byte, id chunk.ID, at int64, twice bool) (bool, er
 	if err != nil || !ok {
 		return false, err
 	}
+	if l.out.layout == nil && l.end() == at { // read where it is written from
+		room, err := l.room(len(b))
+		if err != nil {
+			return false, err
+		}
+		if cap(room) >= len(b) {
+			b = room[:len(b)]
+		}
+	}
 	if n, _ := l.o.Seed.ReadAt(b, int64(off)); n < len(b) || chunk.Hash(b) != id {
 		return false, nil // the seed was changed
 	}
