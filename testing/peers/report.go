@@ -80,20 +80,24 @@ func (b *bench) table(j job) error {
 	return t.Print(os.Stdout)
 }
 
-// engine prints what the engine alone takes, and what that is of others' time in the same job.
+// engine prints what the rows that are no peers take, and what that is of others' time in the same job.
 func (b *bench) engine() error {
-	t := measure.Table{Head: []string{"what the engine alone takes", "s", "of loggia", "of zstd pipe", "of kopia"}}
+	t := measure.Table{Head: []string{"what the parts take", "", "s", "of loggia", "of zstd pipe", "of kopia"}}
+	rows := 0
 	for _, j := range b.jobs {
-		mine := b.of(j.Name, alone)
-		if len(mine) == 0 {
-			continue
+		for _, name := range []string{alone, checked, blind} {
+			mine := b.of(j.Name, name)
+			if len(mine) == 0 || name == blind && j.step != replicate {
+				continue
+			}
+			of := func(tool string) string {
+				return number(b.ratio(mine, b.of(j.Name, tool), result.seconds).Median, "%.2f")
+			}
+			t.Row(j.Name, name, fmt.Sprintf("%.2f", measure.Over(mine, result.seconds).Median), of(loggia), of("zstd-pipe"), of("kopia"))
+			rows++
 		}
-		of := func(tool string) string {
-			return number(b.ratio(mine, b.of(j.Name, tool), result.seconds).Median, "%.2f")
-		}
-		t.Row(j.Name, fmt.Sprintf("%.2f", measure.Over(mine, result.seconds).Median), of(loggia), of("zstd-pipe"), of("kopia"))
 	}
-	if b.Tools[alone] == "" {
+	if rows == 0 {
 		return nil
 	}
 	fmt.Println()

@@ -4,11 +4,15 @@ import "loggia/testing/peers/bare"
 
 // Rows that are no peers: nothing is held against them.
 const (
-	loggia = "loggia"
-	alone  = "bare" // Loggia's engine without nodes: package bare
+	loggia  = "loggia"
+	alone   = "bare"         // Loggia's engine without nodes: package bare
+	checked = "bare-checked" // the same where what is published is checked as a node does
+	blind   = "blind"        // the same objects, read and written by one client that looks at none
 )
 
-func isPeer(name string) bool { return name != loggia && name != alone }
+func isPeer(name string) bool {
+	return name != loggia && name != alone && name != checked && name != blind
+}
 
 // tool is a row of the table: what it is called, which programs it takes, and how it does each step.
 //
@@ -42,6 +46,10 @@ var allTools = []tool{
 	{Name: alone, version: `echo "the engine as this program was built with it"`, s3Only: true,
 		before: bareStep("prepare"),
 		steps:  map[string]string{publish: bareStep("publish"), replicate: bareStep("replicate"), pull: bareStep("pull"), pullSeed: bareStep("pull")}},
+	{Name: checked, version: `echo "the engine as this program was built with it"`, s3Only: true,
+		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("publish-checked")}},
+	{Name: blind, version: `echo "the client of stores as this program was built with it"`, s3Only: true,
+		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("publish"), replicate: bareStep("blind")}},
 	{Name: "zstd-pipe", programs: []string{"zstd"}, version: `zstd --version`,
 		steps: map[string]string{
 			publish:   `zstd -q -1 -T0 -c "$IMAGE" | put $NAME.zst`,

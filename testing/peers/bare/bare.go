@@ -24,12 +24,14 @@ const Arg = "bare"
 // task is one step and where it finds things.
 type task struct {
 	work, image, name, out, seed string
+	checked                      bool // frames are unpacked and their chunks hashed once more, as whoever takes them from others has to
 	dial                         func(region string, sum blobstore.Checksum) (blobstore.Store, error)
 	known                        *state
 }
 
 var steps = map[string]func(*task, context.Context) error{
-	"prepare": (*task).prepare, "publish": (*task).publish, "replicate": (*task).replicate, "pull": (*task).pull,
+	"prepare": (*task).prepare, "publish": (*task).publish, "publish-checked": (*task).publishChecked,
+	"replicate": (*task).replicate, "blind": (*task).blind, "pull": (*task).pull,
 }
 
 // Run does a step; the environment is that of the rig's scripts.

@@ -13,6 +13,12 @@ import (
 
 // TestSteps publishes, copies and pulls two versions, each step with nothing but what the one before it left.
 func TestSteps(t *testing.T) {
+	for _, how := range [][2]string{{"publish", "replicate"}, {"publish-checked", "blind"}} {
+		t.Run(how[0]+" "+how[1], func(t *testing.T) { testSteps(t, how[0], how[1]) })
+	}
+}
+
+func testSteps(t *testing.T, publish, replicate string) {
 	dir := t.TempDir()
 	r := servetest.Random(t)
 	v1 := servetest.NewDisk(r, 16<<20)
@@ -28,7 +34,10 @@ func TestSteps(t *testing.T) {
 		}
 		switch step {
 		case "pull":
-		case "replicate":
+		case replicate:
+			if step == "blind" {
+				k.known.Live[regionB] = k.known.Live[regionA] // it does not know what it copies
+			}
 			if err := k.pullFrom(t.Context(), regionB); err != nil {
 				t.Fatal(err)
 			}
@@ -46,8 +55,8 @@ func TestSteps(t *testing.T) {
 	}
 	do("prepare", "", "")
 	for _, name := range []string{"v1", "v2"} {
-		do("publish", name, "")
-		do("replicate", name, "")
+		do(publish, name, "")
+		do(replicate, name, "")
 		do("pull", name, "")
 	}
 	do("pull", "v2", filepath.Join(dir, "v1.raw"))

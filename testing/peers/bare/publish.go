@@ -60,6 +60,12 @@ func (t *task) publish(ctx context.Context) (err error) {
 	return p.nodes.Keep(ctx, t.folder(), guard.Stamp(), d.Root)
 }
 
+// publishChecked is publish with the check of what a client sends.
+func (t *task) publishChecked(ctx context.Context) error {
+	t.checked = true
+	return t.publish(ctx)
+}
+
 // publisher is a publish under way.
 type publisher struct {
 	src     diskformat.Disk

@@ -21,6 +21,7 @@ type worker struct {
 	refs   []chunk.Ref
 	plain  []byte
 	stored []byte
+	again  []byte // what a check unpacks into
 }
 
 func (p *publisher) work(ctx context.Context) error {
@@ -86,11 +87,31 @@ func (w *worker) flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if w.region.task.checked {
+		if err := w.check(stored); err != nil {
+			return err
+		}
+	}
 	f := &manifest.Frame{ID: frame.ID(stored), Stored: h.Stored, Chunks: slices.Clone(w.refs)}
 	if err := w.w.Add(ctx, pack.Data, w.lane, stored, f.ID, h.Plain, w.refs); err != nil {
 		return err
 	}
 	w.keep(f)
 	w.refs, w.plain = w.refs[:0], w.plain[:0]
+	return nil
+}
+
+// check unpacks a frame and hashes its chunks, as a node does with what a client sends.
+func (w *worker) check(stored []byte) (err error) {
+	if w.again, err = frame.Decode(w.again[:0], stored, w.region.dec); err != nil {
+		return err
+	}
+	rest := w.again
+	for _, ref := range w.refs {
+		if int(ref.Length) > len(rest) || chunk.Hash(rest[:ref.Length]) != ref.ID {
+			return fmt.Errorf("chunk %s is another one after compression", ref.ID.Short())
+		}
+		rest = rest[ref.Length:]
+	}
 	return nil
 }
