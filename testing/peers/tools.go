@@ -1,6 +1,10 @@
 package main
 
-import "loggia/testing/peers/bare"
+import (
+	"slices"
+
+	"loggia/testing/peers/bare"
+)
 
 // Rows that are no peers: nothing is held against them.
 const (
@@ -8,10 +12,11 @@ const (
 	alone   = "bare"         // Loggia's engine without nodes: package bare
 	checked = "bare-checked" // the same where what is published is checked as a node does
 	blind   = "blind"        // the same objects, read and written by one client that looks at none
+	relayed = "relayed"      // the same over one more connection, and hashed where they arrive
 )
 
 func isPeer(name string) bool {
-	return name != loggia && name != alone && name != checked && name != blind
+	return !slices.Contains([]string{loggia, alone, checked, blind, relayed}, name)
 }
 
 // tool is a row of the table: what it is called, which programs it takes, and how it does each step.
@@ -50,6 +55,8 @@ var allTools = []tool{
 		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("publish-checked")}},
 	{Name: blind, version: `echo "the client of stores as this program was built with it"`, s3Only: true,
 		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("publish"), replicate: bareStep("blind")}},
+	{Name: relayed, version: `echo "the client of stores as this program was built with it"`, s3Only: true,
+		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("publish"), replicate: bareStep("relayed")}},
 	{Name: "zstd-pipe", programs: []string{"zstd"}, version: `zstd --version`,
 		steps: map[string]string{
 			publish:   `zstd -q -1 -T0 -c "$IMAGE" | put $NAME.zst`,

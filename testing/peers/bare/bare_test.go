@@ -13,7 +13,7 @@ import (
 
 // TestSteps publishes, copies and pulls two versions, each step with nothing but what the one before it left.
 func TestSteps(t *testing.T) {
-	for _, how := range [][2]string{{"publish", "replicate"}, {"publish-checked", "blind"}} {
+	for _, how := range [][2]string{{"publish", "replicate"}, {"publish-checked", "blind"}, {"publish", "relayed"}} {
 		t.Run(how[0]+" "+how[1], func(t *testing.T) { testSteps(t, how[0], how[1]) })
 	}
 }
@@ -35,8 +35,8 @@ func testSteps(t *testing.T, publish, replicate string) {
 		switch step {
 		case "pull":
 		case replicate:
-			if step == "blind" {
-				k.known.Live[regionB] = k.known.Live[regionA] // it does not know what it copies
+			if step != "replicate" { // they do not know what they copy
+				k.known.Live[regionB] = k.known.Live[regionA]
 			}
 			if err := k.pullFrom(t.Context(), regionB); err != nil {
 				t.Fatal(err)

@@ -24,6 +24,20 @@ func (t *task) blind(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	g, working := errgroup.WithContext(ctx)
+	g.SetLimit(blindly)
+	err = lacking(working, from, to, func(i blobstore.Info) error {
+		g.Go(func() error { return carry(working, from, to, i) })
+		return nil
+	})
+	if failed := g.Wait(); failed != nil {
+		return failed
+	}
+	return err
+}
+
+// lacking calls fn for every object of from that to lacks.
+func lacking(ctx context.Context, from, to blobstore.Store, fn func(blobstore.Info) error) error {
 	there := map[string]bool{}
 	if err := to.List(ctx, "", "", func(i blobstore.Info) error {
 		there[i.Key] = true
@@ -31,18 +45,12 @@ func (t *task) blind(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(blindly)
-	err = from.List(ctx, "", "", func(i blobstore.Info) error {
-		if !there[i.Key] {
-			g.Go(func() error { return carry(ctx, from, to, i) })
+	return from.List(ctx, "", "", func(i blobstore.Info) error {
+		if there[i.Key] {
+			return nil
 		}
-		return nil
+		return fn(i)
 	})
-	if failed := g.Wait(); failed != nil {
-		return failed
-	}
-	return err
 }
 
 // carry copies one object.
