@@ -121,6 +121,7 @@ build_v2b() {
   rm -rf "$root"/var/lib/apt/lists/*_* "$root"/var/cache/apt/archives/*.deb "$root"/var/cache/apt/*.bin "$root/usr/sbin/policy-rc.d"
   settings 50 "$root"
   umount "$root/proc"
+  sync --file-system "$root" # what was removed is free only then
   fstrim "$root" # freed blocks keep package lists and caches that nobody reads: 96 MB of 154 that changed
   umount "$root"
 }
