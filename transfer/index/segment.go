@@ -238,6 +238,9 @@ func (s *Segment) frame(r *room, n uint32) (frameRecord, error) {
 func (s *Segment) frameChunks(n uint32) ([]chunk.Ref, error) {
 	r := s.room()
 	defer s.rooms.Put(r)
+	if f := r.last.frame; f.chunks > 0 && r.last.number == n {
+		return decodeChunks(r.chunks[:int(f.chunks)*chunkSize]), nil
+	}
 	f, err := s.frame(r, n)
 	if err != nil {
 		return nil, err
@@ -250,11 +253,15 @@ func (s *Segment) refs(r *room, f frameRecord) ([]chunk.Ref, error) {
 	if err != nil {
 		return nil, err
 	}
-	refs := make([]chunk.Ref, f.chunks)
+	return decodeChunks(b), nil
+}
+
+func decodeChunks(b []byte) []chunk.Ref {
+	refs := make([]chunk.Ref, len(b)/chunkSize)
 	for i := range refs {
 		refs[i] = decodeChunk(b[i*chunkSize:])
 	}
-	return refs, nil
+	return refs
 }
 
 // Packs calls fn for every pack with its directory, in the segment's order. The directory is as

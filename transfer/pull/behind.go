@@ -54,7 +54,7 @@ func newBehind(out *output, done *idset.Set) *behind {
 	return b
 }
 
-// store takes bytes for a place in the file, at most behindSize of them. It keeps no reference to them, and waits while too much waits.
+// store takes bytes for a place in the file, at most behindLeast of them. It keeps no reference to them, and waits while too much waits.
 func (b *behind) store(data []byte, at int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
