@@ -16,11 +16,7 @@ const blindly = 4
 // blind copies the objects that the store of b lacks, each with one request to read and one to write, and looks at none of them: what the
 // two servers, and a client of both, take of any copy of so many bytes.
 func (t *task) blind(ctx context.Context) error {
-	from, err := t.dial(regionA, t.known.Checksums[regionA])
-	if err != nil {
-		return err
-	}
-	to, err := t.dial(regionB, t.known.Checksums[regionB])
+	from, to, err := t.stores()
 	if err != nil {
 		return err
 	}
@@ -34,6 +30,14 @@ func (t *task) blind(ctx context.Context) error {
 		return failed
 	}
 	return err
+}
+
+// stores opens both, without the repositories in them.
+func (t *task) stores() (from, to blobstore.Store, err error) {
+	if from, err = t.dial(regionA, t.known.Checksums[regionA]); err == nil {
+		to, err = t.dial(regionB, t.known.Checksums[regionB])
+	}
+	return from, to, err
 }
 
 // lacking calls fn for every object of from that to lacks.

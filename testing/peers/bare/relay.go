@@ -24,11 +24,7 @@ import (
 // relayed is blind by way of two nodes: whoever reads from a is not who writes to b, a connection with TLS lies between them, and what
 // arrives is hashed once. It is the least that a copy does that goes from node to node and believes nobody.
 func (t *task) relayed(ctx context.Context) error {
-	from, err := t.dial(regionA, t.known.Checksums[regionA])
-	if err != nil {
-		return err
-	}
-	to, err := t.dial(regionB, t.known.Checksums[regionB])
+	from, to, err := t.stores()
 	if err != nil {
 		return err
 	}
@@ -40,8 +36,9 @@ func (t *task) relayed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer l.Close()
 	g, ctx := errgroup.WithContext(ctx)
-	defer context.AfterFunc(ctx, func() { l.Close() })()
+	defer context.AfterFunc(ctx, func() { l.Close() })() // ends the Accepts
 	objects := make(chan blobstore.Info)
 	g.Go(func() error {
 		defer close(objects)
@@ -64,15 +61,7 @@ func (t *task) relayed(ctx context.Context) error {
 		})
 		g.Go(func() error { return send(ctx, l.Addr(), from, objects) })
 	}
-	return errors.Join(g.Wait(), closed(l))
-}
-
-// closed closes what may be closed already.
-func closed(l net.Listener) error {
-	if err := l.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-		return err
-	}
-	return nil
+	return g.Wait()
 }
 
 // send reads objects and sends each with its length and key, and waits until it is written.
