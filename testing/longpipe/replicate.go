@@ -77,7 +77,7 @@ func replicate(ctx context.Context, c *clusterlab.Cluster, file, number, name st
 		if _, err := c.Run(ctx, io.Discard, near, "version", "update", version, "--regions", near+","+far); err != nil {
 			return err
 		}
-		_, err := c.Completed(ctx, far, version, []string{far}, nil)
+		_, err := c.Run(ctx, io.Discard, far, "wait", version) // hears of it at once, where looking now and then would be late
 		return err
 	})
 }

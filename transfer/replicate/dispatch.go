@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -10,7 +11,7 @@ const (
 	// maxOpen is how many pieces may be known and not fetched, some 200 bytes each: the survey waits then.
 	maxOpen = 4 << 10
 	// pulse is how often time alone changes what can be done.
-	pulse = 250 * time.Millisecond
+	pulse = 100 * time.Millisecond
 	// refreshEvery is how often the sources are asked for.
 	refreshEvery = time.Second
 )
@@ -166,20 +167,29 @@ func (d *dispatcher) finish(pieces ...*piece) {
 	clear(d.open[len(kept):])
 	d.open = kept
 	for f := range d.flights {
-		if f.beaten() {
+		if by := f.beaten(pieces); by != nil && by.from == f.from {
+			f.cancel(errTwice)
+		} else if by != nil {
 			f.cancel(errSlow)
 		}
 	}
 }
 
-// beaten says whether all pieces of a flight are there and others brought what it was for in the end.
-func (f *flight) beaten() bool {
+// beaten returns the flight that has brought the last of what this one was for; nil: there is none, or it was this one. The pieces have
+// just been done.
+func (f *flight) beaten(just []*piece) (by *flight) {
 	for _, p := range f.pieces {
-		if !p.done || p.by == f {
-			return false
+		if !p.done {
+			return nil
+		}
+		if slices.Contains(just, p) {
+			if p.by == f {
+				return nil
+			}
+			by = p.by
 		}
 	}
-	return true
+	return by
 }
 
 // stuck fails where a piece waits that nobody can serve: at once where there are only whole holders, after a while

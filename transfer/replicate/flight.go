@@ -16,8 +16,9 @@ const maxChunks = 4 << 10
 
 // The reasons for which a flight is called back. None is the source's fault alone.
 var (
-	errSlow = errors.New("others were faster")
-	errGone = errors.New("the source is gone")
+	errSlow  = errors.New("others were faster")
+	errTwice = errors.New("another request to the source was faster")
+	errGone  = errors.New("the source is gone")
 )
 
 // flight is one request to one source.
@@ -125,7 +126,7 @@ func (d *dispatcher) land(l landing) error {
 	delete(d.flights, l.flight)
 	s.flying--
 	d.r.asked(s, -1)
-	if l.err != nil && !errors.Is(l.err, errSlow) && !errors.Is(l.err, errGone) {
+	if l.err != nil && !errors.Is(l.err, errSlow) && !errors.Is(l.err, errTwice) && !errors.Is(l.err, errGone) {
 		return l.err
 	}
 	d.came()
@@ -163,7 +164,7 @@ func (d *dispatcher) came() {
 func (d *dispatcher) judge(l landing) {
 	places, bytes := d.r.places, l.bytes.Load()
 	switch {
-	case errors.Is(l.err, errGone):
+	case errors.Is(l.err, errGone), errors.Is(l.err, errTwice):
 	case errors.Is(l.err, errSlow):
 		places.overtaken(l.from)
 	case l.failed != nil:

@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"loggia/transfer/frame"
 )
 
 // launch sends off every flight that can be.
@@ -224,21 +226,27 @@ const (
 )
 
 // overdue returns a piece of a flight that takes far longer than this source would need: it is asked for twice. All
-// other pieces are done or on their way.
+// other pieces are done or on their way. Of a flight's pieces the last comes first: the flight may yet bring those before it.
 func (d *dispatcher) overdue(s *place) *piece {
 	if !d.sealed {
 		return nil
 	}
 	now := d.r.places.now()
-	for _, p := range d.open {
+	for _, p := range slices.Backward(d.open) {
 		if p.flights != 1 || !d.serves(s, p) || s.member == nil && d.designee(p.Piece, nil) != nil {
 			continue
 		}
 		f := d.flightOf(p)
-		if f == nil || f.from == s {
+		if f == nil || len(d.r.wants.still(p)) == 0 {
 			continue
 		}
 		took := now.Sub(f.began)
+		if f.from == s {
+			if f.lags(took) {
+				return p
+			}
+			continue
+		}
 		need, known := s.speed.need(p.stored)
 		if !known {
 			need = overdueBlind / overdueFactor
@@ -248,6 +256,21 @@ func (d *dispatcher) overdue(s *place) *piece {
 		}
 	}
 	return nil
+}
+
+// A flight lags behind others from the same source after lagLeast, lagTrips round trips, and three times what it usually takes for the
+// bytes that came and for the frame that may be under way: its connection has lost packets and waits for a timer, or has a small window.
+// Whoever is merely held back by a limit is as slow as all others from there.
+const (
+	lagLeast = 300 * time.Millisecond
+	lagTrips = 4
+)
+
+// lags says whether another connection to the same source would bring sooner what the flight still has to.
+func (f *flight) lags(took time.Duration) bool {
+	_, rtt := f.from.speed.get()
+	need, known := f.from.speed.need(f.bytes.Load() + frame.DefaultTarget)
+	return known && took > max(lagLeast, lagTrips*rtt, overdueFactor*need)
 }
 
 // left guesses how long the flight still takes.

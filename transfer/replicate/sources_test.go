@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -123,6 +124,58 @@ func TestSlowSourcesAreOvertaken(t *testing.T) {
 		t.Logf("%s, %d bytes over the wire, %d wasted, %d retries", took, p.Wire, p.Wasted, p.Retries)
 		if took > 30*time.Second || from(p, "slow").Bytes > p.Wire/10 || p.Wasted > p.Wire/10 {
 			t.Errorf("it took %s: %+v", took, p)
+		}
+	})
+}
+
+// A request whose connection stands still, though its source is well, is made again on another one: the only source is no reason to wait.
+func TestARequestThatLagsIsMadeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 32<<20)
+		w.to.Scratch = buffer.New(64 << 20)
+		inner := at(newHolder("only", w.from, w.to), 5*time.Millisecond)
+		var requests atomic.Int64
+		var stuck atomic.Bool
+		last := lastChunk(t, w)
+		only := &source{Source: inner, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+			if requests.Add(1); !slices.Contains(want, last) || !stuck.CompareAndSwap(false, true) {
+				return inner.Fetch(ctx, want, fn)
+			}
+			frames := 0
+			return inner.Fetch(ctx, want, func(stored []byte, refs []chunk.Ref) error {
+				if frames++; frames == 2 {
+					pause(ctx, nil, 50*time.Second)
+					if ctx.Err() != nil {
+						return ctx.Err()
+					}
+				}
+				return fn(stored, refs)
+			})
+		}}
+		began := time.Now()
+		p, err := once(t, w, func(o *Options) { o.Streams = 3 }, only)
+		if err != nil {
+			t.Fatal(err)
+		}
+		took := time.Since(began)
+		t.Logf("%s, %d requests, %d bytes over the wire, %d wasted, %d retries", took, requests.Load(), p.Wire, p.Wasted, p.Retries)
+		if !stuck.Load() || took > 10*time.Second || p.Wasted > 2*pieceStored || from(p, "only").Failed != "" {
+			t.Errorf("it stood still: %v; it took %s: %+v", stuck.Load(), took, p)
+		}
+	})
+}
+
+// A source that is slow all over, as one under a limit is, is not asked for things twice, but for what two requests share anyway.
+func TestALimitIsNoLag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 32<<20)
+		w.to.Scratch = buffer.New(64 << 20)
+		p, err := once(t, w, nil, paced(newHolder("only", w.from, w.to), slow/8))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p.Wasted > pieceStored/4 || p.Retries > 1 {
+			t.Errorf("%d bytes wasted, %d retries", p.Wasted, p.Retries)
 		}
 	})
 }

@@ -10,7 +10,7 @@ import (
 
 // leastLeaves and mostLeaves are how many spans' leaves are asked for at once: few at first, so that fetching begins soon.
 const (
-	leastLeaves = 4
+	leastLeaves = 1
 	mostLeaves  = 64
 )
 

@@ -47,7 +47,7 @@ func (w *wants) leave(p *piece, last bool) (lacks, held bool) {
 	return lacks, p.held
 }
 
-// still returns what is wanted of a piece.
+// still returns what is wanted of a piece: neither there nor about to be kept.
 func (w *wants) still(p *piece) (refs []chunk.Ref) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
