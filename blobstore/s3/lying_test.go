@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -314,5 +315,27 @@ func TestPutLetsGoOfTheBufferAfterAnEarlyAnswer(t *testing.T) {
 	}
 	for i := range data { // the race detector sees anybody who still reads
 		data[i] = 1
+	}
+}
+
+// A service that closes a connection after every answer costs one full handshake, not one for each request.
+func TestSessionsAreResumed(t *testing.T) {
+	var full, resumed atomic.Int64
+	s := liar(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.TLS.DidResume {
+			resumed.Add(1)
+		} else {
+			full.Add(1)
+		}
+		w.Header().Set("Connection", "close")
+		object(w, 0)
+	})
+	for range 5 {
+		if _, err := s.Stat(t.Context(), "k"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if full.Load() != 1 || resumed.Load() != 4 {
+		t.Errorf("%d full handshakes and %d resumed sessions, want 1 and 4", full.Load(), resumed.Load())
 	}
 }

@@ -175,7 +175,8 @@ func (o Options) transport() (transport *http.Transport, ca []byte, err error) {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	dial := (&net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 15 * time.Second}).DialContext
-	conf := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
+	// Some services close a connection after every answer: the next one resumes its session.
+	conf := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(o.MaxIdleConns)}
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           dial,
