@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
+	"strconv"
 
 	"loggia/api/v1"
 	"loggia/transfer/chunk"
@@ -74,8 +76,9 @@ func (r *Remote) Spans(ctx context.Context, fn func(manifest.SpanRef) error) err
 }
 
 // Send sends one batch of frames and leaves.
-func (r *Remote) Send(ctx context.Context, batch []byte) error {
-	return r.c.do(ctx, call{method: post, path: escape("v1", "uploads", r.id, "batches"), body: batch, pin: true})
+func (r *Remote) Send(ctx context.Context, worker int, batch []byte) error {
+	q := url.Values{"worker": {strconv.Itoa(worker)}}
+	return r.c.do(ctx, call{method: post, path: escape("v1", "uploads", r.id, "batches"), query: q, body: batch, pin: true})
 }
 
 func (r *Remote) records(ctx context.Context, what string, fn func(wire.Record) error) error {

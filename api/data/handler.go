@@ -97,8 +97,29 @@ func (h *handler) abandon(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
+// maxWorker bounds the number by which a client tells its workers apart.
+const maxWorker = 1023
+
+// workerOf reads which worker of the client made a batch; a client need not say so.
+func workerOf(r *http.Request) (int, error) {
+	s := r.URL.Query().Get("worker")
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > maxWorker {
+		return 0, &gallery.Error{Kind: gallery.ErrInvalid, Field: "worker", Message: fmt.Sprintf("must be 0 to %d", maxWorker)}
+	}
+	return n, nil
+}
+
 func (h *handler) batch(w http.ResponseWriter, r *http.Request) {
-	if err := h.u.Batch(r.Context(), r.PathValue("id"), respond.Body(w, r, publish.MaxBatch)); err != nil {
+	worker, err := workerOf(r)
+	if err != nil {
+		respond.Error(h.log, w, r, err)
+		return
+	}
+	if err := h.u.Batch(r.Context(), r.PathValue("id"), worker, respond.Body(w, r, publish.MaxBatch)); err != nil {
 		respond.Error(h.log, w, r, err)
 		return
 	}

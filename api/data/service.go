@@ -17,7 +17,7 @@ type Uploads interface {
 	Take(ctx context.Context, r v1.UploadRequest) (v1.Upload, error)
 	Known(ctx context.Context, id string, fn func(chunk.ID) error) error
 	Spans(ctx context.Context, id string, fn func(manifest.SpanRef) error) error
-	Batch(ctx context.Context, id string, body io.Reader) error
+	Batch(ctx context.Context, id string, worker int, body io.Reader) error
 	Commit(ctx context.Context, id string, c v1.UploadCommit) (v1.Upload, error)
 	Abandon(ctx context.Context, id string) error
 }

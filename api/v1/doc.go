@@ -43,7 +43,7 @@
 //	POST   /v1/uploads/{id}/open                       Upload: this node takes the upload over
 //	GET    /v1/uploads/{id}/known                      chunk ids the client need not send (transfer/wire)
 //	GET    /v1/uploads/{id}/spans                      finished spans (transfer/wire)
-//	POST   /v1/uploads/{id}/batches                    one batch of frames and leaves (transfer/wire)
+//	POST   /v1/uploads/{id}/batches?worker=N           one batch of frames and leaves (transfer/wire); those of one worker follow each other on the disk
 //	POST   /v1/uploads/{id}/commit                     UploadCommit -> Upload with its disk
 //	DELETE /v1/uploads/{id}
 //	GET    .../versions/{v}/disks/{lun}/tree           manifest nodes, top down (transfer/wire)

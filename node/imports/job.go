@@ -120,8 +120,8 @@ func (r remote) Spans(ctx context.Context, fn func(manifest.SpanRef) error) erro
 }
 
 // Send implements publish.Remote.
-func (r remote) Send(ctx context.Context, batch []byte) error {
-	return r.u.Batch(ctx, r.id, bytes.NewReader(batch))
+func (r remote) Send(ctx context.Context, worker int, batch []byte) error {
+	return r.u.Batch(ctx, r.id, worker, bytes.NewReader(batch))
 }
 
 // reasonOf says why an import failed, and whether trying again cannot help.

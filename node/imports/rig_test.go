@@ -135,7 +135,7 @@ func (r *rig) Spans(context.Context, string, func(manifest.SpanRef) error) error
 	return nil
 }
 
-func (r *rig) Batch(_ context.Context, _ string, body io.Reader) error {
+func (r *rig) Batch(_ context.Context, _ string, _ int, body io.Reader) error {
 	_, err := io.Copy(io.Discard, body)
 	return err
 }

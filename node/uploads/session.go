@@ -202,14 +202,14 @@ func (s *session) open() (*intake.Session, error) {
 	return s.in, nil
 }
 
-// Batch takes a batch in.
-func (u *Uploads) Batch(ctx context.Context, id string, body io.Reader) error {
+// Batch takes a batch in; worker is the client's who made it.
+func (u *Uploads) Batch(ctx context.Context, id string, worker int, body io.Reader) error {
 	return u.use(id, func(s *session) error {
 		in, err := s.open()
 		if err != nil {
 			return err
 		}
-		return in.Batch(ctx, body)
+		return in.Batch(ctx, worker, body)
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"loggia/transfer/buffer"
 	"loggia/transfer/chunk"
 	"loggia/transfer/frame"
+	"loggia/transfer/repository"
 	"loggia/transfer/wire"
 )
 
@@ -25,15 +26,15 @@ const (
 
 // Batch takes one batch in. It returns when all of it is accepted: checked, and on its way to
 // the store; Durable tells what has arrived there. Batches may come in parallel, in any order, and
-// twice. Errors: ErrFrame, ErrLeaf, ErrBatch, ErrTooMuch, ErrPending, ErrClosed, those of package wire, of the reader and
+// twice; source tells apart those who send some at the same time, and need not be known. Errors: ErrFrame, ErrLeaf, ErrBatch, ErrTooMuch, ErrPending, ErrClosed, those of package wire, of the reader and
 // of the store.
-func (s *Session) Batch(ctx context.Context, r io.Reader) error {
+func (s *Session) Batch(ctx context.Context, source int, r io.Reader) error {
 	ctx, leave, err := s.enter(ctx, 1)
 	if err != nil {
 		return err
 	}
 	defer leave()
-	b := &intakeBatch{s: s, lane: s.batches.Add(1)}
+	b := &intakeBatch{s: s, lane: repository.Lane(source, s.batches.Add(1))}
 	defer b.release()
 	if err := b.lend(ctx, smallRecord, smallPlain); err != nil {
 		return err

@@ -84,7 +84,7 @@ func FuzzBatch(f *testing.F) {
 	g := newRegion(f)
 	s := g.open(make(disk, 600), nil)
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if err := s.Batch(context.Background(), bytes.NewReader(b)); err == nil {
+		if err := s.Batch(context.Background(), 0, bytes.NewReader(b)); err == nil {
 			return
 		} else if errors.Is(err, ErrClosed) {
 			t.Fatalf("a batch ended the session: %v", err)

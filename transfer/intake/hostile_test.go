@@ -51,7 +51,7 @@ func (b *batch) bytes() []byte {
 func try(t testing.TB, s *Session, fill func(*batch)) error {
 	b := newBatch(t)
 	fill(b)
-	return s.Batch(context.Background(), bytes.NewReader(b.bytes()))
+	return s.Batch(context.Background(), 0, bytes.NewReader(b.bytes()))
 }
 
 func send(t testing.TB, s *Session, fill func(*batch)) {
@@ -184,10 +184,10 @@ func TestHostileBatchesAreRefused(t *testing.T) {
 	whole := newBatch(t)
 	whole.leaf(0, leaf)
 	b := whole.bytes()
-	if err := s.Batch(context.Background(), bytes.NewReader(b[:len(b)-1])); !errors.Is(err, wire.ErrTruncated) {
+	if err := s.Batch(context.Background(), 0, bytes.NewReader(b[:len(b)-1])); !errors.Is(err, wire.ErrTruncated) {
 		t.Errorf("truncated: got %v", err)
 	}
-	if err := s.Batch(context.Background(), bytes.NewReader(nil)); !errors.Is(err, wire.ErrTruncated) {
+	if err := s.Batch(context.Background(), 0, bytes.NewReader(nil)); !errors.Is(err, wire.ErrTruncated) {
 		t.Errorf("empty: got %v", err)
 	}
 }
@@ -232,7 +232,7 @@ func TestUnresolvedLeafIsNamed(t *testing.T) {
 	}
 	// The session is not lost: what is missing may still come.
 	for _, b := range k.batches {
-		if err := s.Batch(context.Background(), bytes.NewReader(b)); err != nil {
+		if err := s.Batch(context.Background(), 0, bytes.NewReader(b)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -282,7 +282,7 @@ func TestCancelAndClose(t *testing.T) {
 	}
 	first, cancelFirst := context.WithCancel(context.Background())
 	errs := make(chan error, 2)
-	go func() { errs <- s.Batch(first, stuck{first}) }()
+	go func() { errs <- s.Batch(first, 0, stuck{first}) }()
 	for c.Scratch.Lent() == 0 {
 		if len(errs) > 0 {
 			t.Fatal(<-errs)
@@ -290,7 +290,7 @@ func TestCancelAndClose(t *testing.T) {
 		runtime.Gosched()
 	}
 	// The second waits for memory until the session is closed.
-	go func() { errs <- s.Batch(context.Background(), bytes.NewReader(nil)) }()
+	go func() { errs <- s.Batch(context.Background(), 0, bytes.NewReader(nil)) }()
 	cancelFirst()
 	if err := <-errs; err == nil {
 		t.Error("a cancelled batch was accepted")
@@ -301,7 +301,7 @@ func TestCancelAndClose(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Batch(context.Background(), io.LimitReader(nil, 0)); !errors.Is(err, ErrClosed) {
+	if err := s.Batch(context.Background(), 0, io.LimitReader(nil, 0)); !errors.Is(err, ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
 	if n := c.Scratch.Lent(); n != 0 {

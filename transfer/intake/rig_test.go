@@ -242,11 +242,11 @@ func (r *remote) Spans(ctx context.Context, fn func(manifest.SpanRef) error) err
 	return r.s.Spans(ctx, fn)
 }
 
-func (r *remote) Send(ctx context.Context, batch []byte) error {
+func (r *remote) Send(ctx context.Context, worker int, batch []byte) error {
 	if err := r.count(batch); err != nil {
 		return err
 	}
-	return r.s.Batch(ctx, bytes.NewReader(batch))
+	return r.s.Batch(ctx, worker, bytes.NewReader(batch))
 }
 
 func (r *remote) count(batch []byte) error {

@@ -245,7 +245,7 @@ func TestBatchesReorderedAndRepeated(t *testing.T) {
 	s := g.open(d, nil)
 	errs := make(chan error, len(all))
 	for _, b := range all {
-		go func() { errs <- s.Batch(context.Background(), bytes.NewReader(b)) }()
+		go func() { errs <- s.Batch(context.Background(), 0, bytes.NewReader(b)) }()
 	}
 	for range all {
 		if err := <-errs; err != nil {
@@ -261,7 +261,7 @@ type keepAll struct {
 	batches [][]byte
 }
 
-func (k *keepAll) Send(_ context.Context, b []byte) error {
+func (k *keepAll) Send(_ context.Context, _ int, b []byte) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.batches = append(k.batches, bytes.Clone(b))

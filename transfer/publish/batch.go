@@ -13,6 +13,7 @@ type batch struct {
 	buf    []byte
 	w      *wire.Writer
 	stored int64 // stored bytes of the frames in it
+	worker int   // whose it is
 }
 
 func newBatch(mem []byte) *batch {

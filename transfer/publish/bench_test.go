@@ -17,7 +17,7 @@ type discard struct{}
 
 func (discard) Known(context.Context, func(chunk.ID) error) error         { return nil }
 func (discard) Spans(context.Context, func(manifest.SpanRef) error) error { return nil }
-func (discard) Send(context.Context, []byte) error                        { return nil }
+func (discard) Send(context.Context, int, []byte) error                   { return nil }
 
 // image opens v1.raw of the folder that LOGGIA_IMAGES names, or makes a disk in memory.
 func image(b *testing.B) Source {

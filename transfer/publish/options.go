@@ -25,8 +25,9 @@ type Remote interface {
 	// Spans calls fn with the spans that are finished, which need not even be read.
 	Spans(ctx context.Context, fn func(manifest.SpanRef) error) error
 	// Send sends a batch, a stream of package wire, and returns when the node has accepted it.
-	// It is called by several goroutines and keeps no reference to batch.
-	Send(ctx context.Context, batch []byte) error
+	// It is called by several goroutines and keeps no reference to batch. worker, from 0 on, tells batches apart that are made at the
+	// same time of different parts of the disk: those of one follow each other.
+	Send(ctx context.Context, worker int, batch []byte) error
 }
 
 // Source is the guest bytes of a disk; diskformat.Disk is one. Its methods are called by many

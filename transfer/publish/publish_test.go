@@ -130,7 +130,7 @@ type blocked struct {
 	entered chan struct{}
 }
 
-func (b *blocked) Send(ctx context.Context, _ []byte) error {
+func (b *blocked) Send(ctx context.Context, _ int, _ []byte) error {
 	b.entered <- struct{}{}
 	<-ctx.Done()
 	return ctx.Err()

@@ -131,7 +131,7 @@ func (c *collector) Spans(_ context.Context, fn func(manifest.SpanRef) error) er
 	return nil
 }
 
-func (c *collector) Send(_ context.Context, b []byte) error {
+func (c *collector) Send(_ context.Context, _ int, b []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.fail != nil {

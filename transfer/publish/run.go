@@ -135,7 +135,7 @@ func (r *run) pipeline(ctx context.Context, mem *arena) error {
 	defer enc.Close()
 	workers := make([]*worker, r.opts.Workers)
 	for i := range workers {
-		if workers[i], err = r.newWorker(enc, mem); err != nil {
+		if workers[i], err = r.newWorker(i, enc, mem); err != nil {
 			return err
 		}
 	}
@@ -177,7 +177,7 @@ func (r *run) send(ctx context.Context, g *errgroup.Group, mem *arena) {
 	for range r.opts.InFlight {
 		g.Go(func() error {
 			for b := range r.full {
-				if err := r.remote.Send(ctx, b.buf); err != nil {
+				if err := r.remote.Send(ctx, b.worker, b.buf); err != nil {
 					return fmt.Errorf("send batch: %w", err)
 				}
 				r.meter.add(Progress{SentStored: b.stored})

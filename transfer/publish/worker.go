@@ -17,16 +17,17 @@ type worker struct {
 	*run
 	cutter *chunk.Cutter
 	packer *packer
+	number int    // among workers
 	out    *batch // nil where nothing is sent
 	leaf   manifest.Leaf
 }
 
-func (r *run) newWorker(enc frame.Compressor, mem *arena) (*worker, error) {
+func (r *run) newWorker(number int, enc frame.Compressor, mem *arena) (*worker, error) {
 	cutter, err := chunk.NewCutter(r.opts.Params, mem.take(r.opts.cutBuffer()))
 	if err != nil {
 		return nil, err
 	}
-	w := &worker{run: r, cutter: cutter}
+	w := &worker{run: r, number: number, cutter: cutter}
 	if r.remote != nil {
 		w.packer = newPacker(r.opts, enc, mem)
 	}
@@ -162,6 +163,7 @@ func (w *worker) room(ctx context.Context, record int) error {
 	}
 	select {
 	case w.out = <-w.empty:
+		w.out.worker = w.number
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

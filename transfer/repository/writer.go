@@ -68,7 +68,8 @@ type Writer struct {
 	indexing sync.Mutex // held while segments are written; before mu
 
 	mu       sync.RWMutex
-	filling  map[pack.Kind]*openPack
+	filling  map[stream]*openPack
+	apart    bool                   // a pack of data was full: from now on streams have packs of their own
 	open     map[*openPack]struct{} // filling or on their way
 	pending  map[chunk.ID]place     // chunks of open packs
 	recent   *index.Memory          // durable packs that no segment lists
@@ -82,7 +83,7 @@ type Writer struct {
 // openPack is a pack that is not durable yet. Its fields and the bytes of its buffer are guarded by the Writer's mu; nothing of
 // them is changed once it is on its way.
 type openPack struct {
-	kind    pack.Kind
+	stream
 	buf     *buffer.Buffer
 	builder *pack.Builder
 	frames  []pack.Frame
@@ -122,7 +123,7 @@ func (r *Repository) NewWriter(ctx context.Context, o WriterOptions) (*Writer, e
 		o.InFlight = defaultInFlight
 	}
 	w := &Writer{repo: r, opts: o, slots: make(chan struct{}, o.InFlight+2), turn: make(chan struct{}, 1),
-		frames: newFrameCache(frameCacheSize), filling: make(map[pack.Kind]*openPack), open: make(map[*openPack]struct{}),
+		frames: newFrameCache(frameCacheSize), filling: make(map[stream]*openPack), open: make(map[*openPack]struct{}),
 		pending: make(map[chunk.ID]place), recent: index.NewMemory()}
 	var err error
 	if w.dir, err = r.writerDir(); err != nil {
@@ -138,7 +139,8 @@ func (r *Repository) NewWriter(ctx context.Context, o WriterOptions) (*Writer, e
 func (w *Writer) Epoch() uint64 { return w.opts.Epoch }
 
 // Add takes a frame whose chunks were verified: stored is the whole frame, id its SHA-256, plain its
-// unpacked length. Frames that are likely to be read together have the same lane: they come to lie side by side. It waits for memory and for uploads, and keeps no reference to stored. When it
+// unpacked length. Frames that are likely to be read together have the same lane, or neighbouring ones: they come to lie side by side. See Lane.
+// It waits for memory and for uploads, and keeps no reference to stored. When it
 // returns the chunks can be looked up and read; they are durable after Flush. A frame that is too
 // large for a pack is pack.ErrLimit and one that contradicts itself pack.ErrCorrupt: then the Writer goes on.
 func (w *Writer) Add(ctx context.Context, kind pack.Kind, lane uint64, stored []byte, id digest.Digest, plain uint32, refs []chunk.Ref) error {
@@ -147,7 +149,7 @@ func (w *Writer) Add(ctx context.Context, kind pack.Kind, lane uint64, stored []
 		if ok || err != nil {
 			return err
 		}
-		if err := w.openPack(ctx, kind, len(stored), len(refs)); err != nil {
+		if err := w.openPack(ctx, streamOf(kind, lane)); err != nil {
 			return err
 		}
 	}
@@ -160,7 +162,7 @@ func (w *Writer) tryAdd(kind pack.Kind, lane uint64, stored []byte, id digest.Di
 	if err := w.failed(); err != nil {
 		return false, err
 	}
-	p := w.filling[kind]
+	p := w.into(streamOf(kind, lane))
 	if p == nil {
 		return false, nil
 	}
@@ -190,8 +192,8 @@ func (w *Writer) tryAdd(kind pack.Kind, lane uint64, stored []byte, id digest.Di
 	return true, nil
 }
 
-// openPack makes sure that a pack of the kind is being filled.
-func (w *Writer) openPack(ctx context.Context, kind pack.Kind, stored, chunks int) error {
+// openPack makes sure that a pack of the stream is being filled.
+func (w *Writer) openPack(ctx context.Context, s stream) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(w.ctx, func() { cancel(context.Cause(w.ctx)) })()
@@ -202,7 +204,7 @@ func (w *Writer) openPack(ctx context.Context, kind pack.Kind, stored, chunks in
 		return context.Cause(ctx)
 	}
 	w.mu.Lock()
-	there := w.filling[kind] != nil
+	there := w.into(s) != nil
 	w.mu.Unlock()
 	if there {
 		return nil
@@ -213,7 +215,7 @@ func (w *Writer) openPack(ctx context.Context, kind pack.Kind, stored, chunks in
 		return context.Cause(ctx)
 	}
 	size := dataBuffer
-	if kind == pack.Nodes {
+	if s.kind == pack.Nodes {
 		size = nodeBuffer
 	}
 	buf, err := w.opts.Pool.Get(ctx, size)
@@ -224,7 +226,7 @@ func (w *Writer) openPack(ctx context.Context, kind pack.Kind, stored, chunks in
 		}
 		return fmt.Errorf("memory for a pack: %w", err)
 	}
-	p := &openPack{kind: kind, buf: buf, builder: pack.New(buf.Bytes(), kind, size-directoryRoom), last: time.Now(), done: make(chan struct{})}
+	p := &openPack{stream: s, buf: buf, builder: pack.New(buf.Bytes(), s.kind, size-directoryRoom), last: time.Now(), done: make(chan struct{})}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.failed(); err != nil {
@@ -232,7 +234,7 @@ func (w *Writer) openPack(ctx context.Context, kind pack.Kind, stored, chunks in
 		<-w.slots
 		return err
 	}
-	w.filling[kind] = p
+	w.filling[s] = p
 	w.open[p] = struct{}{}
 	return nil
 }
@@ -247,7 +249,8 @@ func (w *Writer) failed() error {
 
 // send takes a pack with frames out of filling and uploads it. w.mu is held.
 func (w *Writer) send(p *openPack) {
-	delete(w.filling, p.kind)
+	delete(w.filling, p.stream)
+	w.apart = w.apart || p.kind == pack.Data
 	p.arrange()
 	w.work.Go(func() { w.upload(p) })
 }
@@ -307,11 +310,11 @@ func (w *Writer) Flush(ctx context.Context) error {
 		w.mu.Unlock()
 		return err
 	}
-	for kind, p := range w.filling {
+	for s, p := range w.filling {
 		if len(p.frames) > 0 {
 			w.send(p)
 		} else {
-			delete(w.filling, kind)
+			delete(w.filling, s)
 			w.drop(p)
 		}
 	}

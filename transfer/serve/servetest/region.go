@@ -131,8 +131,8 @@ func (g *Region) Publish(src publish.Source, p chunk.Params, bases ...chunk.ID) 
 type remote struct{ *intake.Session }
 
 // Send implements publish.Remote.
-func (r remote) Send(ctx context.Context, batch []byte) error {
-	return r.Batch(ctx, bytes.NewReader(batch))
+func (r remote) Send(ctx context.Context, worker int, batch []byte) error {
+	return r.Batch(ctx, worker, bytes.NewReader(batch))
 }
 
 // Check reads a disk back from the region, its table too, and compares it.
