@@ -9,6 +9,7 @@ import (
 	"loggia/transfer/chunk"
 	"loggia/transfer/index"
 	"loggia/transfer/replicate"
+	"loggia/transfer/repository"
 )
 
 // one is a holding of a chunk.
@@ -19,7 +20,7 @@ func (o *one) LookupAll(_ []chunk.ID, found func(i int, loc index.Location) erro
 	return found(0, index.Location{})
 }
 
-func (o *one) ReadFrames(context.Context, []index.Location, func(index.Location, []byte) error) error {
+func (o *one) ReadFrames(context.Context, []index.Location, int, repository.UseFrame) error {
 	return nil
 }
 

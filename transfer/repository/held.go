@@ -103,8 +103,8 @@ func (w *Writer) readPending(loc index.Location, buf []byte) (stored []byte, dur
 }
 
 // ReadFrames is Repository.ReadFrames for locations of LookupAll. Frames that are in no pack yet come first, one by
-// one, through a buffer of the Repository's pool.
-func (w *Writer) ReadFrames(ctx context.Context, locs []index.Location, fn func(loc index.Location, stored []byte) error) error {
+// one, through a buffer of the Repository's pool, and with no room.
+func (w *Writer) ReadFrames(ctx context.Context, locs []index.Location, room int, fn UseFrame) error {
 	durable, most := make([]index.Location, 0, len(locs)), 0
 	var pending []index.Location
 	seen := map[digest.Digest]bool{}
@@ -121,11 +121,11 @@ func (w *Writer) ReadFrames(ctx context.Context, locs []index.Location, fn func(
 	if err != nil {
 		return err
 	}
-	return w.repo.ReadFrames(ctx, append(durable, late...), fn)
+	return w.repo.ReadFrames(ctx, append(durable, late...), room, fn)
 }
 
 // readAllPending returns where those lie that have gone into a pack meanwhile.
-func (w *Writer) readAllPending(ctx context.Context, pending []index.Location, most int, fn func(loc index.Location, stored []byte) error) (late []index.Location, err error) {
+func (w *Writer) readAllPending(ctx context.Context, pending []index.Location, most int, fn UseFrame) (late []index.Location, err error) {
 	if len(pending) == 0 {
 		return nil, nil
 	}
@@ -144,7 +144,7 @@ func (w *Writer) readAllPending(ctx context.Context, pending []index.Location, m
 			late = append(late, durable)
 			continue
 		}
-		if err := fn(loc, stored); err != nil {
+		if err := fn(loc, stored, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -29,10 +29,11 @@ const (
 // ReadFrames reads the frames of many locations with few requests: each frame once, in order of
 // place, neighbours together. fn is called by one goroutine at a time; stored is valid until it
 // returns, and its id was checked. Memory: up to readAhead buffers from the pool, taken together before
-// the first request, of at most 4 MiB each, together a quarter of what the pool has free, but never less than the longest frame. Where fn waits for memory of another pool user, that
+// the first request, of at most 4 MiB each, together a quarter of what the pool has free, but never less than the longest frame; and room bytes
+// that fn may use, the same at each call. Where fn waits for memory of another pool user, that
 // user must not wait for this one's: give readers and writers pools of their own.
 // Errors: fn's own, ErrDamaged, ErrMissing, or the store's.
-func (r *Repository) ReadFrames(ctx context.Context, locs []index.Location, fn func(loc index.Location, stored []byte) error) error {
+func (r *Repository) ReadFrames(ctx context.Context, locs []index.Location, room int, fn UseFrame) error {
 	share := (r.Pool.Budget() - r.Pool.Lent()) / readShare
 	spans := coalesce(locs, min(readSpan, share))
 	if len(spans) == 0 {
@@ -43,12 +44,15 @@ func (r *Repository) ReadFrames(ctx context.Context, locs []index.Location, fn f
 		most = max(most, s.length())
 	}
 	n := max(1, min(readAhead, len(spans), int(share)/most))
-	mem, err := r.Pool.Get(ctx, n*most)
+	mem, err := r.Pool.Get(ctx, n*most+room)
 	if err != nil {
 		return fmt.Errorf("memory to read frames: %w", err)
 	}
 	return r.readSpans(ctx, spans, mem, n, most, fn)
 }
+
+// UseFrame uses a frame that was read, and has room to work in, of the size that was asked for, or none.
+type UseFrame func(loc index.Location, stored, room []byte) error
 
 // fetched is a span on its way; ready is closed when it is there.
 type fetched struct {
@@ -58,7 +62,7 @@ type fetched struct {
 }
 
 // readSpans reads n spans at once and uses them in order.
-func (r *Repository) readSpans(ctx context.Context, spans []span, mem *buffer.Buffer, n, most int, fn func(index.Location, []byte) error) error {
+func (r *Repository) readSpans(ctx context.Context, spans []span, mem *buffer.Buffer, n, most int, fn UseFrame) error {
 	defer mem.Release() // after every reader has ended
 	free := make(chan []byte, n)
 	for i := range n {
@@ -93,7 +97,7 @@ func (r *Repository) readSpans(ctx context.Context, spans []span, mem *buffer.Bu
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			if err := r.useSpan(f.span, f.buf, fn); err != nil {
+			if err := r.useSpan(f.span, f.buf, mem.Bytes()[n*most:], fn); err != nil {
 				return err
 			}
 			free <- f.buf
@@ -103,14 +107,14 @@ func (r *Repository) readSpans(ctx context.Context, spans []span, mem *buffer.Bu
 	return g.Wait()
 }
 
-func (r *Repository) useSpan(s span, buf []byte, fn func(index.Location, []byte) error) error {
+func (r *Repository) useSpan(s span, buf, room []byte, fn UseFrame) error {
 	for _, loc := range s {
 		at := loc.FrameOffset - s[0].FrameOffset
 		stored := buf[at : at+int64(loc.FrameStored) : at+int64(loc.FrameStored)]
 		if err := r.checkFrame(loc, stored); err != nil {
 			return err
 		}
-		if err := fn(loc, stored); err != nil {
+		if err := fn(loc, stored, room); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,7 @@ type Holding interface {
 	// LookupAll calls found for every one of ids that is there, with its place in ids.
 	LookupAll(ids []chunk.ID, found func(i int, loc index.Location) error) error
 	// ReadFrames and ReadFrame read what LookupAll found, as Repository's do.
-	ReadFrames(ctx context.Context, locs []index.Location, fn func(loc index.Location, stored []byte) error) error
+	ReadFrames(ctx context.Context, locs []index.Location, room int, fn repository.UseFrame) error
 	ReadFrame(ctx context.Context, loc index.Location, buf []byte) ([]byte, error)
 }
 
@@ -45,8 +45,8 @@ type FrameWriter interface {
 // goes out as it is stored; of the others the wanted chunks are framed anew, neighbours together.
 // Every frame read has the id that the index says, every chunk framed anew its own.
 //
-// Memory: that of ReadFrames first; then one piece of Options.Pool of at most a few MiB, never both at
-// once, so that both may be of the same pool.
+// Memory: that of ReadFrames first, with room for what is framed anew; then, for what could not be done so, one piece of Options.Pool of
+// at most a few MiB, never both at once, so that both may be of the same pool.
 // Errors: of w, of the store, or of ctx.
 func Frames(ctx context.Context, v Holding, want []chunk.ID, o Options, w FrameWriter) (missing []chunk.ID, err error) {
 	pieces, absent, err := locate(v, want)
@@ -57,7 +57,7 @@ func Frames(ctx context.Context, v Holding, want []chunk.ID, o Options, w FrameW
 		return nil, fmt.Errorf("look wanted chunks up: %w", err)
 	}
 	s := &sender{Options: o, view: v, out: w}
-	left, err := s.sendWhole(ctx, pieces)
+	left, err := s.sendTogether(ctx, pieces)
 	if err != nil {
 		return nil, fmt.Errorf("send frames: %w", err)
 	}
@@ -78,20 +78,26 @@ type sender struct {
 	out  FrameWriter
 }
 
-// sendWhole sends the pieces that go out as they are stored, with few requests. It returns those that
-// are left to be read one by one: the others, and all that come after damage.
-func (s *sender) sendWhole(ctx context.Context, pieces []*piece) (left []*piece, err error) {
+// sendTogether sends the pieces with few requests: neighbours are read at once, whether they go out as they are stored or are framed
+// anew. It returns those that are left to be read one by one: where there is no room to unpack in, and all that come after damage.
+func (s *sender) sendTogether(ctx context.Context, pieces []*piece) (left []*piece, err error) {
 	var locs []index.Location
 	byFrame := make(map[chunk.ID]*piece, len(pieces))
+	parts, room := s.parts(pieces)
 	for _, p := range pieces {
-		if p.refs != nil {
+		if p.refs != nil || room > 0 {
 			locs = append(locs, p.loc)
 			byFrame[p.loc.FrameID] = p
 		}
 	}
+	anew := gathering{sender: s, need: s.need(pieces), left: parts}
 	var refused error // by the writer
-	err = s.view.ReadFrames(ctx, locs, func(loc index.Location, stored []byte) error {
+	err = s.view.ReadFrames(ctx, locs, room, func(loc index.Location, stored, room []byte) error {
 		p := byFrame[loc.FrameID]
+		if p.refs == nil {
+			refused = anew.take(p, stored, room)
+			return refused
+		}
 		if refused = s.out.Frame(p.refs, stored); refused == nil {
 			p.sent = true
 		}
@@ -109,6 +115,61 @@ func (s *sender) sendWhole(ctx context.Context, pieces []*piece) (left []*piece,
 		}
 	}
 	return left, nil
+}
+
+// parts counts the pieces that are framed anew, and says how much room that takes; 0: none, or more than is to be lent together with what
+// frames are read into.
+func (s *sender) parts(pieces []*piece) (n, room int) {
+	for _, p := range pieces {
+		if p.refs == nil {
+			n++
+		}
+	}
+	if n == 0 {
+		return 0, 0
+	}
+	need := s.need(pieces)
+	if int64(need.stored+need.room()) > s.Pool.Budget()/roomShare {
+		return n, 0
+	}
+	return n, need.room()
+}
+
+// roomShare is the part of the pool within which the longest frame and the room to frame its chunks anew must lie, to be lent together.
+const roomShare = 4
+
+// gathering frames parts anew while frames are read. Its chunks are out when the last piece was taken.
+type gathering struct {
+	*sender
+	need
+	framer *framer  // nil before the first
+	left   int      // pieces to come
+	taken  []*piece // not yet sent
+}
+
+// take gathers what is wanted of a frame, where there is room. A frame that is damaged is left. The error is the writer's.
+func (g *gathering) take(p *piece, stored, room []byte) error {
+	g.left--
+	if g.framer == nil && len(room) >= g.room() {
+		g.need.slots = 0
+		g.framer = g.need.framer(g.sender, room)
+	}
+	if g.framer == nil {
+		return nil
+	}
+	if err := g.framer.use(p, stored); err == nil {
+		g.taken = append(g.taken, p)
+	}
+	if g.framer.refused != nil || g.left > 0 {
+		return g.framer.refused
+	}
+	if err := g.framer.flush(); err != nil {
+		return err
+	}
+	for _, p := range g.taken {
+		p.sent = true
+	}
+	return nil
 }
 
 // damage says whether an error concerns one frame only.

@@ -89,7 +89,10 @@ func (s *sender) need(pieces []*piece) need {
 	return n
 }
 
-func (n need) total() int { return n.slots*n.stored + n.plain + n.gather + frame.Bound(n.gather) }
+func (n need) total() int { return n.slots*n.stored + n.room() }
+
+// room is for what is unpacked, gathered and framed.
+func (n need) room() int { return n.plain + n.gather + frame.Bound(n.gather) }
 
 // framer makes frames of chunks, in memory that was lent.
 type framer struct {
