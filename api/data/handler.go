@@ -98,7 +98,7 @@ func (h *handler) abandon(w http.ResponseWriter, r *http.Request) {
 }
 
 // maxWorker bounds the number by which a client tells its workers apart.
-const maxWorker = 1023
+const maxWorker = 1<<16 - 1
 
 // workerOf reads which worker of the client made a batch; a client need not say so.
 func workerOf(r *http.Request) (int, error) {

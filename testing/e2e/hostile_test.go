@@ -212,7 +212,7 @@ func uploads(t *testing.T, c *cluster) {
 			t.Error("a wrong batch is refused without a word")
 		}
 	}
-	for _, worker := range []string{"-1", "1024", "x", "99999999999999999999"} {
+	for _, worker := range []string{"-1", "65536", "x", "99999999999999999999"} {
 		if a := expect(400, "POST", "/"+id+"/batches?worker="+worker, ""); !strings.Contains(a.fault.Message, "worker") {
 			t.Errorf("worker %s: %q does not name the field", worker, a.fault.Message)
 		}

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// readGap is how many unwanted bytes are read to save a request: at 650 requests/s and some
+	// ReadGap is how many unwanted bytes are read to save a request: at 650 requests/s and some
 	// 900 MB/s of a local store, a request costs about a MiB; over a network a quarter of it does.
-	readGap = 256 << 10
+	ReadGap = 256 << 10
 	// readSpan bounds one range request and its buffer, in bytes. Where many read at once it is less, down to one frame:
 	// an answer over a slow or long way holds its buffers while it waits for the way, and others have to have some, too.
 	readSpan = 4 << 20
@@ -145,7 +145,7 @@ func coalesce(locs []index.Location, limit int64) []span {
 				continue
 			}
 			end := last.FrameOffset + int64(last.FrameStored)
-			if samePack(last, loc) && loc.FrameOffset >= end && loc.FrameOffset-end <= readGap &&
+			if samePack(last, loc) && loc.FrameOffset >= end && loc.FrameOffset-end <= ReadGap &&
 				loc.FrameOffset+int64(loc.FrameStored)-s[0].FrameOffset <= limit {
 				spans[n-1] = append(s, loc)
 				continue

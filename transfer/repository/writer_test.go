@@ -139,8 +139,8 @@ func TestCoalesce(t *testing.T) {
 		want string
 	}{
 		"repeated":   {[]index.Location{at(1, 0, 10), at(1, 0, 10)}, "[10]"},
-		"gap":        {[]index.Location{at(1, 0, 10), at(1, 10+readGap, 10)}, fmt.Sprint([]int{20 + readGap})},
-		"wide gap":   {[]index.Location{at(1, 0, 10), at(1, 11+readGap, 10)}, "[10 10]"},
+		"gap":        {[]index.Location{at(1, 0, 10), at(1, 10+ReadGap, 10)}, fmt.Sprint([]int{20 + ReadGap})},
+		"wide gap":   {[]index.Location{at(1, 0, 10), at(1, 11+ReadGap, 10)}, "[10 10]"},
 		"two packs":  {[]index.Location{at(2, 0, 10), at(1, 10, 10)}, "[10 10]"},
 		"unsorted":   {[]index.Location{at(1, 20, 5), at(1, 10, 10), at(1, 0, 10)}, "[25]"},
 		"too long":   {[]index.Location{at(1, 0, 3<<20), at(1, 3<<20, 3<<20)}, fmt.Sprint([]int{3 << 20, 3 << 20})},

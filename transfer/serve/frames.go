@@ -79,13 +79,14 @@ type sender struct {
 }
 
 // sendTogether sends the pieces with few requests: neighbours are read at once, whether they go out as they are stored or are framed
-// anew. It returns those that are left to be read one by one: where there is no room to unpack in, and all that come after damage.
+// anew. It returns those that are left to be read one by one, a few at once: parts that lie alone, those that there is no room to unpack,
+// and all that come after damage.
 func (s *sender) sendTogether(ctx context.Context, pieces []*piece) (left []*piece, err error) {
 	var locs []index.Location
 	byFrame := make(map[chunk.ID]*piece, len(pieces))
 	parts, room := s.parts(pieces)
-	for _, p := range pieces {
-		if p.refs != nil || room > 0 {
+	for i, p := range pieces {
+		if p.refs != nil || room > 0 && beside(pieces, i) {
 			locs = append(locs, p.loc)
 			byFrame[p.loc.FrameID] = p
 		}
@@ -117,11 +118,11 @@ func (s *sender) sendTogether(ctx context.Context, pieces []*piece) (left []*pie
 	return left, nil
 }
 
-// parts counts the pieces that are framed anew, and says how much room that takes; 0: none, or more than is to be lent together with what
-// frames are read into.
+// parts counts the pieces that are framed anew and lie beside others, and says how much room that takes; 0: none, or more than is to be
+// lent together with what frames are read into.
 func (s *sender) parts(pieces []*piece) (n, room int) {
-	for _, p := range pieces {
-		if p.refs == nil {
+	for i, p := range pieces {
+		if p.refs == nil && beside(pieces, i) {
 			n++
 		}
 	}
@@ -133,6 +134,14 @@ func (s *sender) parts(pieces []*piece) (n, room int) {
 		return n, 0
 	}
 	return n, need.room()
+}
+
+// beside says whether a piece, of all in order of place, is read in one request with the one before it or behind it.
+func beside(pieces []*piece, i int) bool {
+	near := func(a, b index.Location) bool {
+		return a.Kind == b.Kind && a.Epoch == b.Epoch && a.Pack == b.Pack && b.FrameOffset-a.FrameOffset-int64(a.FrameStored) <= repository.ReadGap
+	}
+	return i > 0 && near(pieces[i-1].loc, pieces[i].loc) || i+1 < len(pieces) && near(pieces[i].loc, pieces[i+1].loc)
 }
 
 // roomShare is the part of the pool within which the longest frame and the room to frame its chunks anew must lie, to be lent together.
