@@ -3,7 +3,8 @@ package repository
 import "loggia/transfer/pack"
 
 // Lanes come in blocks of laneBlock to the packs of data that are filled at once: what two sources bring at the same time does not lie
-// in turn, and is read again with half the requests. More packs would take more memory.
+// in turn, and is read again with fewer requests. More packs would take more memory. A copy's lanes are its pieces: a block is some 8 MiB
+// that are neighbours on the disk, about what one request for it brings.
 const (
 	laneBlock = 4
 	atOnce    = 2

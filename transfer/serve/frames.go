@@ -84,16 +84,15 @@ type sender struct {
 func (s *sender) sendTogether(ctx context.Context, pieces []*piece) (left []*piece, err error) {
 	var locs []index.Location
 	byFrame := make(map[chunk.ID]*piece, len(pieces))
-	parts, room := s.parts(pieces)
+	anew := s.anew(pieces)
 	for i, p := range pieces {
-		if p.refs != nil || room > 0 && beside(pieces, i) {
+		if p.refs != nil || anew.left > 0 && beside(pieces, i) {
 			locs = append(locs, p.loc)
 			byFrame[p.loc.FrameID] = p
 		}
 	}
-	anew := gathering{sender: s, need: s.need(pieces), left: parts}
 	var refused error // by the writer
-	err = s.view.ReadFrames(ctx, locs, room, func(loc index.Location, stored, room []byte) error {
+	err = s.view.ReadFrames(ctx, locs, anew.most(), func(loc index.Location, stored, room []byte) error {
 		p := byFrame[loc.FrameID]
 		if p.refs == nil {
 			refused = anew.take(p, stored, room)
@@ -118,24 +117,6 @@ func (s *sender) sendTogether(ctx context.Context, pieces []*piece) (left []*pie
 	return left, nil
 }
 
-// parts counts the pieces that are framed anew and lie beside others, and says how much room that takes; 0: none, or more than is to be
-// lent together with what frames are read into.
-func (s *sender) parts(pieces []*piece) (n, room int) {
-	for i, p := range pieces {
-		if p.refs == nil && beside(pieces, i) {
-			n++
-		}
-	}
-	if n == 0 {
-		return 0, 0
-	}
-	need := s.need(pieces)
-	if int64(need.stored+need.room()) > s.Pool.Budget()/roomShare {
-		return n, 0
-	}
-	return n, need.room()
-}
-
 // beside says whether a piece, of all in order of place, is read in one request with the one before it or behind it.
 func beside(pieces []*piece, i int) bool {
 	near := func(a, b index.Location) bool {
@@ -156,11 +137,34 @@ type gathering struct {
 	taken  []*piece // not yet sent
 }
 
+// anew looks for the pieces that are to be framed anew and lie beside others. There are none where the room for them, and the longest
+// frame, are more than is to be lent together.
+func (s *sender) anew(pieces []*piece) *gathering {
+	g := &gathering{sender: s, need: s.need(pieces)}
+	g.slots = 0
+	if int64(g.stored+g.room()) > s.Pool.Budget()/roomShare {
+		return g
+	}
+	for i, p := range pieces {
+		if p.refs == nil && beside(pieces, i) {
+			g.left++
+		}
+	}
+	return g
+}
+
+// most is the room that is needed, before the first piece.
+func (g *gathering) most() int {
+	if g.left == 0 {
+		return 0
+	}
+	return g.room()
+}
+
 // take gathers what is wanted of a frame, where there is room. A frame that is damaged is left. The error is the writer's.
 func (g *gathering) take(p *piece, stored, room []byte) error {
 	g.left--
 	if g.framer == nil && len(room) >= g.room() {
-		g.need.slots = 0
 		g.framer = g.need.framer(g.sender, room)
 	}
 	if g.framer == nil {
