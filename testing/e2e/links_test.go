@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -12,6 +13,8 @@ import (
 )
 
 // TestPullByLinks pulls from real S3 servers past the node. A directory gives no links, and then everything comes through the node.
+var mostByLinks = regexp.MustCompile(`MiB by links, [0-9.]+ (B|KiB) through the node`)
+
 func TestPullByLinks(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -45,7 +48,8 @@ func TestPullByLinks(t *testing.T) {
 	}
 	for _, region := range []string{"b", "c"} {
 		for version, want := range map[string]string{"g/i/1.0.0": one, "g/i/2.0.0": two} {
-			if said := pull(t, region, version, want); !strings.Contains(said, "by links, 0 B through the node") || strings.Contains(said, "links:") {
+			// A frame that lies alone in its pack, and is short, has no link.
+			if said := pull(t, region, version, want); !mostByLinks.MatchString(said) || strings.Contains(said, "links:") {
 				t.Errorf("region %s, %s: %s", region, version, said)
 			}
 		}
