@@ -12,9 +12,9 @@ import (
 	"loggia/testing/s3servers"
 )
 
-// TestPullByLinks pulls from real S3 servers past the node. A directory gives no links, and then everything comes through the node.
 var mostByLinks = regexp.MustCompile(`MiB by links, [0-9.]+ (B|KiB) through the node`)
 
+// TestPullByLinks pulls from real S3 servers past the node. A directory gives no links, and then everything comes through the node.
 func TestPullByLinks(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
