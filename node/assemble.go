@@ -39,7 +39,8 @@ func (n *Node) assemble(ctx context.Context, local joining.Local) error {
 		return err
 	}
 	n.serving, n.caughtUp = r.keeper.Faults, settled.CaughtUp
-	n.reg.MustRegister(&gauges{view: n.m.View, leading: n.raft.IsLeader, caughtUp: settled.CaughtUp, region: n.id.Region, live: r.live, uploads: r.uploads.Active})
+	n.reg.MustRegister(&gauges{view: n.m.View, leading: n.raft.IsLeader, caughtUp: settled.CaughtUp, region: n.id.Region, live: r.live, uploads: r.uploads.Active},
+		linked(n.peers.Linked))
 
 	board := status.New(status.Options{Self: n.id.Node, Region: n.id.Region, Version: local.Version, Watched: n.m.Watched, State: n.m.View,
 		Metadata: svc, Leader: n.raft.Leader, Own: func() []peer.Live { return ownLive(r.live) }, Peers: n.peers, Ready: n.Ready, Now: n.clock.Now})

@@ -117,6 +117,12 @@ func (g *gauges) collections(v *state.View, tell func(*prometheus.Desc, float64,
 	}
 }
 
+// linked counts what comes from other regions' stores.
+func linked(bytes func() int64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "loggia_frames_linked_bytes_total",
+		Help: "Bytes of frames that this node read from other regions' stores by links, past their nodes."}, func() float64 { return float64(bytes()) })
+}
+
 func desc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc("loggia_"+name, help, labels, nil)
 }

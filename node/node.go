@@ -157,6 +157,7 @@ func (n *Node) openPort(ctx context.Context) (err error) {
 	}
 	n.life.after("port", func(context.Context) error { return n.port.Close() })
 	n.peers = peer.NewClient(n.dialPeer)
+	n.peers.Log(n.log.With("component", "sources"))
 	n.life.after("peer connections", func(context.Context) error { n.peers.Close(); return nil })
 	return nil
 }

@@ -48,15 +48,15 @@ func (p *peerService) HashAt(i uint64) (digest.Digest, bool) { return p.n.m.Hash
 
 func (p *peerService) Live() []peer.Live { return ownLive(p.live) }
 
-func (p *peerService) Frames(ctx context.Context, disk gallery.DiskID, want []chunk.ID, w *wire.Writer) error {
-	return p.reader.DiskFrames(ctx, disk, want, w)
+func (p *peerService) Frames(ctx context.Context, disk gallery.DiskID, want []chunk.ID, links bool, w *wire.Writer) error {
+	return p.reader.DiskFrames(ctx, disk, want, links, w)
 }
 
 func (p *peerService) Have(ctx context.Context, disk gallery.DiskID, m replicate.Mark) replicate.Have {
 	return p.seeds.Have(ctx, disk, m)
 }
 
-func (p *peerService) Outgoing(ctx context.Context, to gallery.NodeID, r peer.Asked, w io.Writer) (io.Writer, func(), error) {
+func (p *peerService) Outgoing(ctx context.Context, to gallery.NodeID, r peer.Asked, w io.Writer) (peer.Way, error) {
 	return p.steer.Outgoing(ctx, to, r, w)
 }
 

@@ -104,7 +104,7 @@ func (r *regional) doors(rights access.Rights) {
 	r.uploads = uploads.New(uploads.Options{Rights: rights, Self: n.id.Node, Region: n.id.Region, State: n.m.View, Reports: n.reports, Depot: r.depot, Find: r.svc.Find,
 		Pool: r.mem.packs, Scratch: r.mem.scratch, Decoder: r.mem.dec, Encoder: r.mem.enc, TempDir: n.dir.Temp(), Now: time.Now, Log: r.log("uploads")})
 	r.reader = reading.New(reading.Options{Region: n.id.Region, State: n.m.View, Depot: r.depot, Find: r.svc.Find, Serve: r.serving, Seeds: r.seeds, All: rights.All,
-		Linked: func(id gallery.StoreID) bool { return r.keeper.Linked(id) }, // the keeper is made before anybody reads
+		Linked: func(id gallery.StoreID, clients bool) bool { return r.keeper.Linked(id, clients) }, // the keeper is made before anybody reads
 		Settle: func(ctx context.Context) error { _, _, err := r.settled.Settle(ctx, ""); return err }})
 }
 

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 	"time"
@@ -17,19 +16,21 @@ import (
 // Direct reads a disk from the region's store by links that the node gives. It is a pull.Direct: what it can't give comes through
 // the node. Close it.
 type Direct struct {
-	disk *Disk
+	disk   *Disk
+	stores *ranged.Clients
 
 	mu      sync.Mutex
-	stores  map[string]*ranged.Client // by origin and CA
-	strikes int                       // failures since the last range that came
-	pausing time.Time                 // until when no link is asked for
-	trouble error                     // the last
+	strikes int       // failures since the last range that came
+	pausing time.Time // until when no link is asked for
+	trouble error     // the last
 }
 
 var _ pull.Direct = (*Direct)(nil)
 
 // Direct returns the way past the node.
-func (d *Disk) Direct() *Direct { return &Direct{disk: d, stores: map[string]*ranged.Client{}} }
+func (d *Disk) Direct() *Direct {
+	return &Direct{disk: d, stores: &ranged.Clients{Options: ranged.Options{Agent: d.c.agent}, Max: maxStores}}
+}
 
 // A store that fails so often in a row is left alone for a while: the node gives the same bytes.
 const (
@@ -49,13 +50,7 @@ func (d *Direct) Trouble() error {
 }
 
 // Close ends idle connections to stores.
-func (d *Direct) Close() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, c := range d.stores {
-		c.Close()
-	}
-}
+func (d *Direct) Close() { d.stores.Close() }
 
 // Fetch implements pull.Direct.
 func (d *Direct) Fetch(ctx context.Context, want []pull.Want, fn func(stored []byte, refs []chunk.Ref) error) error {
@@ -79,7 +74,7 @@ func (d *Direct) fetch(ctx context.Context, want []pull.Want, fn func(stored []b
 	if len(links.Ranges) == 0 {
 		return nil // of these chunks none can be had so: of others perhaps
 	}
-	store, err := d.store(links)
+	store, err := d.stores.Of(links.Origin, links.CA, links.Insecure)
 	if err != nil {
 		return d.strike(ctx, err, maxStrikes)
 	}
@@ -127,25 +122,6 @@ func (d *Direct) read(ctx context.Context, store *ranged.Client, r v1.LinkRange,
 		}
 	}
 	return nil, nil
-}
-
-// store returns what follows links of an answer.
-func (d *Direct) store(l v1.Links) (*ranged.Client, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	key := l.Origin + "\n" + l.CA
-	if c := d.stores[key]; c != nil {
-		return c, nil
-	}
-	if len(d.stores) == maxStores {
-		return nil, fmt.Errorf("%w: more than %d", ranged.ErrOrigin, maxStores)
-	}
-	c, err := ranged.New(ranged.Options{Origin: l.Origin, CA: []byte(l.CA), Insecure: l.Insecure, Agent: d.disk.c.agent})
-	if err != nil {
-		return nil, err
-	}
-	d.stores[key] = c
-	return c, nil
 }
 
 func (d *Direct) paused() bool {

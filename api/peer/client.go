@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -17,8 +18,6 @@ import (
 	"loggia/api/v1"
 	"loggia/gallery"
 	"loggia/internal/digest"
-	"loggia/transfer/buffer"
-	"loggia/transfer/chunk"
 	"loggia/transfer/replicate"
 	"loggia/transfer/wire"
 )
@@ -31,7 +30,14 @@ type Client struct {
 	http *http.Client
 	// Steering paces answers; nil: nothing does. It is set before the first request for frames.
 	Steering Steering
+	past     *past
 }
+
+// Log is told of stores that cannot be read from here. Call it before the first request.
+func (c *Client) Log(l *slog.Logger) { c.past.log = l }
+
+// Linked is how many bytes of frames came by links, past their nodes.
+func (c *Client) Linked() int64 { return c.past.bytes.Load() }
 
 // NewClient returns a client that connects with dial.
 func NewClient(dial Dial) *Client {
@@ -49,11 +55,14 @@ func NewClient(dial Dial) *Client {
 		WriteBufferSize:     64 << 10,
 		ReadBufferSize:      32 << 10, // frames are larger, and pass it by
 		DisableCompression:  true,
-	}}}
+	}}, past: newPast()}
 }
 
 // Close ends idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	c.past.stores.Close()
+}
 
 func (c *Client) request(ctx context.Context, method string, node gallery.NodeID, path string, body []byte, header ...http.Header) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+string(node)+path, bytes.NewReader(body))
@@ -145,35 +154,6 @@ func (c *Client) Live(ctx context.Context, node gallery.NodeID) ([]Live, error) 
 	return l, err
 }
 
-// Frames asks a node for chunks of a disk and calls fn for each frame that arrives. The error of a node that has too
-// much to do is a *replicate.Busy.
-func (c *Client) Frames(ctx context.Context, node gallery.NodeID, disk gallery.DiskID, pool *buffer.Pool, want []chunk.ID, fn func(stored []byte, refs []chunk.Ref) error) ([]chunk.ID, error) {
-	var body bytes.Buffer
-	w := wire.NewWriter(&body)
-	if err := errors.Join(w.Chunks(want), w.End()); err != nil {
-		return nil, err
-	}
-	asked := Asked{Disk: disk, Class: classOf(ctx), Sharers: Sharers{Part: Whole, Nodes: 1}}
-	if c.Steering != nil {
-		var end func()
-		asked.Sharers, end = c.Steering.Begin(node)
-		defer end()
-	}
-	resp, err := c.request(ctx, http.MethodPost, node, "/peer/v1/disks/"+string(disk)+"/frames", body.Bytes(), asked.header())
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	arriving := io.Reader(resp.Body)
-	if c.Steering != nil {
-		var done func()
-		arriving, done = c.Steering.Arriving(ctx, node, asked, resp.Body)
-		defer done()
-	}
-	missing, err := ReadFrames(ctx, arriving, pool, fn)
-	return missing, busy(err)
-}
-
 // Have asks a node for the pieces of its copy of a disk, announced after m.
 func (c *Client) Have(ctx context.Context, node gallery.NodeID, disk gallery.DiskID, m replicate.Mark) (replicate.Have, error) {
 	path := fmt.Sprintf("/peer/v1/disks/%s/have?epoch=%d&seq=%d", disk, m.Epoch, m.Seq)
@@ -215,40 +195,6 @@ func (c *Client) Shares(ctx context.Context, node gallery.NodeID, own Shares) (S
 		return out, fmt.Errorf("answer of node %s: %w", node, err)
 	}
 	return out, nil
-}
-
-// usualRecord holds the frames that publishers make; a longer one gets memory of its own.
-const usualRecord = 1 << 20
-
-// ReadFrames reads a stream of frames and returns the ids that it says are missing.
-func ReadFrames(ctx context.Context, body io.Reader, pool *buffer.Pool, fn func(stored []byte, refs []chunk.Ref) error) ([]chunk.ID, error) {
-	buf, err := pool.Get(ctx, usualRecord)
-	if err != nil {
-		return nil, err
-	}
-	defer buf.Release()
-	r := wire.NewReader(body, buf.Bytes())
-	r.Grow = func(n int) ([]byte, error) { return make([]byte, n), nil }
-	var missing []chunk.ID
-	for {
-		rec, err := r.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return missing, nil
-		case err != nil:
-			return missing, err
-		}
-		switch rec.Kind {
-		case wire.KindFrame:
-			if err := fn(rec.Data, rec.Refs); err != nil {
-				return missing, err
-			}
-		case wire.KindMissing:
-			missing = append(missing, rec.IDs...)
-		default:
-			return missing, fmt.Errorf("a %s record among frames", rec.Kind)
-		}
-	}
 }
 
 // Forward passes a person's request on to the leader and returns its answer.

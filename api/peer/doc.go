@@ -6,7 +6,7 @@
 //	POST /peer/v1/read-index            the leader's read index
 //	GET  /peer/v1/hash?index=           the state's hash at an index
 //	GET  /peer/v1/live                  transfers under way
-//	POST /peer/v1/disks/{disk}/frames   wanted chunks -> frames (docs/formats/wire.md)
+//	POST /peer/v1/disks/{disk}/frames   wanted chunks -> frames, or links to them (docs/formats/wire.md)
 //	GET  /peer/v1/disks/{disk}/have     pieces of a copy in the making (docs/formats/pieces.md)
 //	POST /peer/v1/shares                how limits are divided, between nodes of a region and to sources
 //	ANY  /forward/...                   a person's request, whole, with that person's credentials

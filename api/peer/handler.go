@@ -112,15 +112,18 @@ func (h *handler) frames(w http.ResponseWriter, r *http.Request) {
 		respond.Error(h.log, w, r, &gallery.Error{Kind: gallery.ErrInvalid, Field: "body", Message: "want list", Err: err})
 		return
 	}
-	to, done, err := h.s.Outgoing(r.Context(), nodeOf(r.Context()), readAsked(r), respond.Stream(w))
+	asked := readAsked(r)
+	way, err := h.s.Outgoing(r.Context(), nodeOf(r.Context()), asked, respond.Stream(w))
 	if err != nil {
 		respond.Error(h.log, w, r, err)
 		return
 	}
-	defer done()
+	defer way.Done()
 	w.Header().Set("Content-Type", wire.ContentType)
-	out := wire.NewWriter(to)
-	err = h.s.Frames(r.Context(), gallery.DiskID(r.PathValue("disk")), want, out)
+	w.Header().Set("Cache-Control", "no-store")
+	out := wire.NewWriter(way)
+	// What is read from the store passes by every limit: then there is no link.
+	err = h.s.Frames(r.Context(), asked.Disk, want, asked.Links && way.Free, out)
 	if err == nil {
 		err = out.End()
 	}

@@ -32,7 +32,7 @@ const (
 type service struct {
 	Service
 	have   func(ctx context.Context, disk gallery.DiskID, m replicate.Mark) replicate.Have
-	frames func(ctx context.Context, disk gallery.DiskID, want []chunk.ID, w *wire.Writer) error
+	frames func(ctx context.Context, disk gallery.DiskID, want []chunk.ID, links bool, w *wire.Writer) error
 }
 
 func (s *service) Member(n gallery.NodeID) bool { return n == member }
@@ -45,12 +45,12 @@ func (s *service) Have(ctx context.Context, d gallery.DiskID, m replicate.Mark) 
 	return s.have(ctx, d, m)
 }
 
-func (s *service) Frames(ctx context.Context, d gallery.DiskID, want []chunk.ID, w *wire.Writer) error {
-	return s.frames(ctx, d, want, w)
+func (s *service) Frames(ctx context.Context, d gallery.DiskID, want []chunk.ID, links bool, w *wire.Writer) error {
+	return s.frames(ctx, d, want, links, w)
 }
 
-func (s *service) Outgoing(_ context.Context, _ gallery.NodeID, _ Asked, w io.Writer) (io.Writer, func(), error) {
-	return w, func() {}, nil
+func (s *service) Outgoing(_ context.Context, _ gallery.NodeID, _ Asked, w io.Writer) (Way, error) {
+	return Way{Writer: w, Free: true, Done: func() {}}, nil
 }
 
 // serve returns a client of a node that answers with h.
@@ -188,7 +188,7 @@ func TestBusyIsSaidInTheStream(t *testing.T) {
 		"a failure":            {&gallery.Error{Kind: gallery.ErrNotFound, Resource: "disk"}, false, 0},
 		"all is well":          {nil, false, 0},
 	} {
-		c := serve(t, as(member, &service{frames: func(_ context.Context, d gallery.DiskID, ids []chunk.ID, w *wire.Writer) error {
+		c := serve(t, as(member, &service{frames: func(_ context.Context, d gallery.DiskID, ids []chunk.ID, _ bool, w *wire.Writer) error {
 			if d != disk || fmt.Sprint(ids) != fmt.Sprint(want) {
 				t.Errorf("%s: asked for %d chunks of %s", name, len(ids), d)
 			}
@@ -226,7 +226,7 @@ func TestBusyWithoutSense(t *testing.T) {
 }
 
 func TestFramesRefuseWhatIsNoList(t *testing.T) {
-	h := as(member, &service{frames: func(context.Context, gallery.DiskID, []chunk.ID, *wire.Writer) error {
+	h := as(member, &service{frames: func(context.Context, gallery.DiskID, []chunk.ID, bool, *wire.Writer) error {
 		t.Error("the service was asked")
 		return nil
 	}})

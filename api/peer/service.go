@@ -31,14 +31,22 @@ type Service interface {
 	// some. A disk of which no copy is made here has none.
 	Have(ctx context.Context, disk gallery.DiskID, m replicate.Mark) replicate.Have
 	// Frames writes frames that hold the wanted chunks of a disk that is whole here, or of which a copy is being made. It
-	// ends a stream with CodeBusy where too many are sent to already, before the first frame.
-	Frames(ctx context.Context, disk gallery.DiskID, want []chunk.ID, w *wire.Writer) error
-	// Outgoing returns w at the pace of what may go to a node; it may wait. done ends it.
-	Outgoing(ctx context.Context, to gallery.NodeID, r Asked, w io.Writer) (paced io.Writer, done func(), err error)
+	// ends a stream with CodeBusy where too many are sent to already, before the first frame. With links it may write links to
+	// frames in its store instead.
+	Frames(ctx context.Context, disk gallery.DiskID, want []chunk.ID, links bool, w *wire.Writer) error
+	// Outgoing returns w at the pace of what may go to a node; it may wait.
+	Outgoing(ctx context.Context, to gallery.NodeID, r Asked, w io.Writer) (Way, error)
 	// Shares notes what a node says of its limits, and returns what this one says to it.
 	Shares(from gallery.NodeID, s Shares) Shares
 	// Forwarded serves a person's request that another node passed on.
 	Forwarded() http.Handler
+}
+
+// Way is how an answer goes to another node.
+type Way struct {
+	io.Writer        // at the pace that it may have
+	Free      bool   // nothing is limited on it
+	Done      func() // ends it
 }
 
 // Live is a transfer of the answering node at this moment.

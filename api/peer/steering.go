@@ -44,12 +44,15 @@ type Asked struct {
 	Disk    gallery.DiskID
 	Class   pace.Class
 	Sharers Sharers
+	Links   bool // whether the receiver follows links to a store
 }
 
 // Steering paces what a client takes in.
 type Steering interface {
 	// Begin notes a request to a node until end is called. How limits are divided may change meanwhile: then the node is told.
 	Begin(to gallery.NodeID) (n Sharers, end func())
+	// Free says whether nothing that comes from a node is limited, as this node knows it.
+	Free(from gallery.NodeID) bool
 	// Arriving returns body at the pace that it may have; done ends it.
 	Arriving(ctx context.Context, from gallery.NodeID, r Asked, body io.Reader) (paced io.Reader, done func())
 }
@@ -75,11 +78,16 @@ const (
 	partHeader  = "Loggia-Part"
 	nodesHeader = "Loggia-Nodes"
 	shareHeader = "Loggia-Share"
+	linksHeader = "Loggia-Links"
 )
 
 func (a Asked) header() http.Header {
-	return http.Header{classHeader: {a.Class.String()}, partHeader: {strconv.Itoa(a.Sharers.Part)}, nodesHeader: {strconv.Itoa(a.Sharers.Nodes)},
+	h := http.Header{classHeader: {a.Class.String()}, partHeader: {strconv.Itoa(a.Sharers.Part)}, nodesHeader: {strconv.Itoa(a.Sharers.Nodes)},
 		shareHeader: {strconv.Itoa(a.Sharers.Share)}}
+	if a.Links {
+		h[linksHeader] = []string{"1"}
+	}
+	return h
 }
 
 func readAsked(r *http.Request) Asked {
@@ -91,7 +99,7 @@ func readAsked(r *http.Request) Asked {
 		return n
 	}
 	return Asked{Disk: gallery.DiskID(r.PathValue("disk")), Class: pace.ParseClass(r.Header.Get(classHeader)),
-		Sharers: Sharers{number(partHeader, Whole), number(nodesHeader, 1), number(shareHeader, 0)}.Valid()}
+		Links: r.Header.Get(linksHeader) == "1", Sharers: Sharers{number(partHeader, Whole), number(nodesHeader, 1), number(shareHeader, 0)}.Valid()}
 }
 
 // Shares are what a node says of its limits: to the others of its region which ones it uses, to those that it takes something from their part.

@@ -1,6 +1,7 @@
 package ranged
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -22,7 +23,8 @@ type Options struct {
 	Insecure bool   // allows http://: what is read is for everybody on the way, and to be checked by who reads
 	Agent    string // User-Agent
 
-	Stall time.Duration // without a byte, or without an answer; 0 means 20 s
+	Stall   time.Duration // without a byte, or without an answer; 0 means 20 s
+	Connect time.Duration // until a connection stands; 0 means 5 s. A store that cannot be reached is found out soon: there is another way
 }
 
 // The reasons for refusing an origin or an answer. Errors of a Client never repeat a link.
@@ -37,7 +39,7 @@ var (
 
 const (
 	stall   = 20 * time.Second
-	connect = 5 * time.Second // a store that cannot be reached is found out soon: there is another way
+	connect = 5 * time.Second
 	maxCA   = 256 << 10
 )
 
@@ -65,11 +67,8 @@ func New(o Options) (*Client, error) {
 			return nil, fmt.Errorf("%w: its CA is no certificate", ErrOrigin)
 		}
 	}
-	c := &Client{origin: u, agent: o.Agent, stall: o.Stall}
-	if c.stall == 0 {
-		c.stall = stall
-	}
-	c.http = &http.Client{Transport: transport(conf, c.stall),
+	c := &Client{origin: u, agent: o.Agent, stall: cmp.Or(o.Stall, stall)}
+	c.http = &http.Client{Transport: transport(conf, c.stall, cmp.Or(o.Connect, connect)),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return c, nil
 }
@@ -80,7 +79,7 @@ func (c *Client) Origin() string { return c.origin.String() }
 // Close ends idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-func transport(conf *tls.Config, stall time.Duration) *http.Transport {
+func transport(conf *tls.Config, stall, connect time.Duration) *http.Transport {
 	d := &net.Dialer{Timeout: connect, KeepAlive: 15 * time.Second, Control: allowed}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)

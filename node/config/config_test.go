@@ -45,11 +45,11 @@ func TestUnknownKeyIsRefused(t *testing.T) {
 }
 
 func TestValidateReportsEveryFault(t *testing.T) {
-	_, err := Load(write(t, "region: West\nlisten: nowhere\ndebug: {listen: '0.0.0.0:6060'}\nstores:\n- {name: a, kind: tape}\n- {name: a, kind: filesystem, path: rel}\n- {name: b, kind: s3}\n"), none, nil)
+	_, err := Load(write(t, "region: West\nlisten: nowhere\ndebug: {listen: '0.0.0.0:6060'}\nstores:\n- {name: a, kind: tape}\n- {name: a, kind: filesystem, path: rel}\n- {name: b, kind: s3, links: some}\n"), none, nil)
 	if err == nil {
 		t.Fatal("no error")
 	}
-	for _, field := range []string{"data:", "region:", "listen:", "debug.listen:", "stores[0].kind:", "stores[1].name:", "stores[1].path:", "stores[2].s3.endpoint:", "stores[2].s3.bucket:"} {
+	for _, field := range []string{"data:", "region:", "listen:", "debug.listen:", "stores[0].kind:", "stores[1].name:", "stores[1].path:", "stores[2].links:", "stores[2].s3.endpoint:", "stores[2].s3.bucket:"} {
 		if !strings.Contains(err.Error(), field) {
 			t.Errorf("error does not name %s\n%v", field, err)
 		}

@@ -107,8 +107,19 @@ type Store struct {
 	Class   string `yaml:"class"`   // standard (default), premium
 	Path    string `yaml:"path"`    // filesystem: the directory
 	Reserve Bytes  `yaml:"reserve"` // bytes to keep free; default 1 GiB
+	Links   Links  `yaml:"links"`   // s3: who is given links to read from the store by itself; default all
 	S3      S3     `yaml:"s3"`
 }
+
+// Links says who may be given links to a store's objects.
+type Links string
+
+// Who may. Clients get them when they ask, nodes of other regions for copies that no limit holds.
+const (
+	LinksAll     Links = "all"
+	LinksClients Links = "clients"
+	LinksNone    Links = "none"
+)
 
 // S3 is how an S3-compatible store is reached.
 type S3 struct {
@@ -169,6 +180,9 @@ func (o *Options) complete() {
 		s := &o.Stores[i]
 		if s.Class == "" {
 			s.Class = "standard"
+		}
+		if s.Links == "" {
+			s.Links = LinksAll
 		}
 		if s.Name == "" {
 			s.Name = "main"
@@ -282,6 +296,9 @@ func (i *Imports) validate(bad func(string, string, ...any)) {
 func (s *Store) validate(field string, bad func(string, string, ...any)) {
 	if !regionName.MatchString(s.Name) {
 		bad(field+".name", "%q: must be 1 to 40 of a-z, 0-9 and -, beginning with a letter", s.Name)
+	}
+	if s.Links != LinksAll && s.Links != LinksClients && s.Links != LinksNone {
+		bad(field+".links", "%q: must be all, clients or none", s.Links)
 	}
 	if s.Class != "standard" && s.Class != "premium" {
 		bad(field+".class", "%q: must be standard or premium", s.Class)

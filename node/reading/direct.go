@@ -13,6 +13,7 @@ import (
 	"loggia/transfer/chunk"
 	"loggia/transfer/manifest"
 	"loggia/transfer/serve"
+	"loggia/transfer/wire"
 )
 
 // linkLife is how long a client may use a link: some hundred MiB over a slow line, and far less than the grace of a collection.
@@ -41,7 +42,7 @@ func (r *Reader) Links(ctx context.Context, d data.Version, asks []data.Ask) (v1
 	if err != nil {
 		return v1.Links{}, damaged(err)
 	}
-	if !r.o.Linked(store) {
+	if !r.o.Linked(store, true) {
 		return v1.Links{}, nil
 	}
 	return link(ctx, view, ids, may)
@@ -68,7 +69,34 @@ func link(ctx context.Context, view *depot.Lease, ids []chunk.ID, may func(chunk
 	return out, nil
 }
 
-func frames(in []serve.RangeFrame) []v1.LinkFrame {
+// sendLinked writes links to what a node of another region can read directly, and frames of all else. It may read all of the domain.
+func (r *Reader) sendLinked(ctx context.Context, view *depot.Lease, want []chunk.ID, w *wire.Writer) error {
+	ranges, err := serve.Ranges(view.View, want, func(chunk.ID) bool { return true })
+	if err != nil {
+		return damaged(err)
+	}
+	for i, x := range ranges {
+		l, err := view.Link(ctx, x.First, x.Length, linkLife)
+		if err != nil {
+			return damaged(err)
+		}
+		if !strings.HasPrefix(l.Origin, "https://") { // what leaves a region is encrypted
+			ranges = nil
+			break
+		}
+		if i == 0 {
+			if err := w.Store(wire.Store{Origin: l.Origin, CA: string(l.CA), Life: linkLife}); err != nil {
+				return err
+			}
+		}
+		if err := w.Range(wire.Range{Path: l.Path, Offset: x.First.FrameOffset, Frames: x.Frames}); err != nil {
+			return err
+		}
+	}
+	return r.send(ctx, view, serve.Beside(ranges, want), r.o.Serve, w)
+}
+
+func frames(in []wire.RangeFrame) []v1.LinkFrame {
 	out := make([]v1.LinkFrame, 0, len(in))
 	for _, f := range in {
 		chunks := make([]v1.LinkChunk, 0, len(f.Refs))

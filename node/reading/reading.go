@@ -32,7 +32,7 @@ type Options struct {
 	// All says whether who asks may read everything in a domain. Who may not gets no frame that holds a chunk which is not of the disk: another
 	// version's that shared the rest of it, or, once packs were compacted, anybody's.
 	All    func(ctx context.Context, d gallery.Domain) bool
-	Linked func(id gallery.StoreID) bool // whether links to a store's objects are given to clients
+	Linked func(id gallery.StoreID, clients bool) bool // whether links to a store's objects are given to clients, or to other regions
 }
 
 // The bounds of what is sent to other nodes. Each answer under way reads through some MiB of the pool; more of them
@@ -103,8 +103,8 @@ func asked(asks []data.Ask) []serve.Ask {
 }
 
 // DiskFrames writes frames for another node, which may read all of the domain. Of a copy that is being made here it
-// sends what is there, and so of one that is no longer whole. The error is a *replicate.Busy, and nothing was written, where too many are sent to already.
-func (r *Reader) DiskFrames(ctx context.Context, id gallery.DiskID, want []chunk.ID, w *wire.Writer) error {
+// sends what is there, and so of one that is no longer whole. Where the other node can follow links, it gets such to what it can read from the store. The error is a *replicate.Busy, and nothing was written, where too many are sent to already.
+func (r *Reader) DiskFrames(ctx context.Context, id gallery.DiskID, want []chunk.ID, links bool, w *wire.Writer) error {
 	disk := r.o.State().Disk(id)
 	if disk == nil {
 		return &gallery.Error{Kind: gallery.ErrNotFound, Op: "read disk", Resource: string(id)}
@@ -115,7 +115,7 @@ func (r *Reader) DiskFrames(ctx context.Context, id gallery.DiskID, want []chunk
 	default:
 		return &replicate.Busy{After: busyFor}
 	}
-	view, err := r.view(ctx, disk)
+	view, store, err := r.whole(ctx, disk)
 	if err != nil {
 		if seed := r.o.Seeds.Of(id); seed != nil {
 			return r.sendSeed(ctx, seed, want, w)
@@ -130,6 +130,9 @@ func (r *Reader) DiskFrames(ctx context.Context, id gallery.DiskID, want []chunk
 		return r.send(ctx, left, want, o, w)
 	}
 	defer view.Release()
+	if links && r.o.Linked(store, false) {
+		return r.sendLinked(ctx, view, want, w)
+	}
 	return r.send(ctx, view, want, r.o.Serve, w)
 }
 

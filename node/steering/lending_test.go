@@ -237,14 +237,14 @@ func TestReceiversDivideByDemand(t *testing.T) {
 		take := func(i int) {
 			n, end := r.of(node(i + 2)).Begin(node(1))
 			out, in := io.Pipe()
-			w, done, err := r.of(node(1)).Outgoing(ctx, node(i+2), peer.Asked{Disk: "d", Class: pace.Normal, Sharers: n}, in)
+			w, err := r.of(node(1)).Outgoing(ctx, node(i+2), peer.Asked{Disk: "d", Class: pace.Normal, Sharers: n}, in)
 			if err != nil {
 				t.Fatal(err)
 			}
 			work.Go(func() {
 				defer end()
 				defer in.Close()
-				defer done()
+				defer w.Done()
 				for frame := make([]byte, 64<<10); err == nil && ctx.Err() == nil; {
 					_, err = w.Write(frame)
 				}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -82,11 +83,11 @@ func (s *Steering) elsewhere(id gallery.NodeID) gallery.RegionName {
 }
 
 // Outgoing returns w at the pace of what may go to a node of another region, for a transfer of a class. It may wait: a receiver that is slow holds
-// little of this node's memory. done ends it.
-func (s *Steering) Outgoing(ctx context.Context, to gallery.NodeID, r peer.Asked, w io.Writer) (paced io.Writer, done func(), err error) {
+// little of this node's memory.
+func (s *Steering) Outgoing(ctx context.Context, to gallery.NodeID, r peer.Asked, w io.Writer) (peer.Way, error) {
 	region := s.elsewhere(to)
 	if region == "" {
-		return w, func() {}, nil
+		return peer.Way{Writer: w, Free: true, Done: func() {}}, nil
 	}
 	s.asked(to, r.Sharers, 1)
 	f := s.pacer.Flow(string(to)+" "+string(r.Disk), r.Class, nodeOut, regionOut, pairTo(region), arriveAt(to))
@@ -94,13 +95,22 @@ func (s *Steering) Outgoing(ctx context.Context, to gallery.NodeID, r peer.Asked
 	if err != nil {
 		f.Close()
 		s.asked(to, r.Sharers, -1)
-		return nil, nil, err
+		return peer.Way{}, err
 	}
-	return pace.NewWriter(ctx, w, f), func() {
+	return peer.Way{Writer: pace.NewWriter(ctx, w, f), Free: !f.Limited(), Done: func() {
 		leave()
 		f.Close()
 		s.asked(to, r.Sharers, -1)
-	}, nil
+	}}, nil
+}
+
+// Free implements peer.Steering.
+func (s *Steering) Free(from gallery.NodeID) bool {
+	region := s.elsewhere(from)
+	return region == "" || !slices.ContainsFunc(s.o.State().Limits(), func(l *gallery.Limit) bool {
+		k := l.Key
+		return k.FromNode == from || k.ToNode == s.o.Self || k.From == region && (k.To == "" || k.To == s.o.Region) || k.From == "" && k.To == s.o.Region
+	})
 }
 
 // Arriving returns body at the pace of what may arrive from a node of another region, and counts it. done ends it.

@@ -150,15 +150,15 @@ func (r *rig) into(s *sink, from, to int, n peer.Sharers) (stop func()) {
 		work.Go(func() {
 			frame := make([]byte, 256<<10)
 			for ctx.Err() == nil {
-				w, done, err := r.of(node(from)).Outgoing(ctx, node(to), peer.Asked{Disk: "d", Class: pace.Normal, Sharers: n}, s)
+				w, err := r.of(node(from)).Outgoing(ctx, node(to), peer.Asked{Disk: "d", Class: pace.Normal, Sharers: n}, s)
 				for err == nil {
 					_, err = w.Write(frame)
 					if ctx.Err() != nil {
 						err = ctx.Err()
 					}
 				}
-				if done != nil {
-					done()
+				if w.Done != nil {
+					w.Done()
 				}
 			}
 		})
@@ -303,12 +303,12 @@ func TestSourcesDivideWhatMayArrive(t *testing.T) {
 			work.Go(func() {
 				defer end()
 				out, in := io.Pipe()
-				w, done, err := r.of(node(from)).Outgoing(ctx, node(3), peer.Asked{Disk: "d", Sharers: n}, meter{in, arrived[from]})
+				w, err := r.of(node(from)).Outgoing(ctx, node(3), peer.Asked{Disk: "d", Sharers: n}, meter{in, arrived[from]})
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				defer done()
+				defer w.Done()
 				work.Go(func() {
 					body, over := s.Arriving(ctx, node(from), peer.Asked{Disk: "d"}, out)
 					defer over()
@@ -386,5 +386,41 @@ func TestSources(t *testing.T) {
 	}
 	if len(s.sources) != 0 {
 		t.Errorf("%v is kept", s.sources)
+	}
+}
+
+// Whatever holds back what comes from a node to this one, both know: the one gives no links to its store, the other asks for none.
+func TestWhatIsLimitedIsNotFree(t *testing.T) {
+	for k, want := range map[gallery.LimitKey]bool{
+		{From: "a"}: false, {From: "a", To: "b"}: false, {To: "b"}: false, {FromNode: node(1)}: false, {ToNode: node(3)}: false,
+		{From: "b"}: true, {From: "c", To: "b"}: true, {From: "a", To: "c"}: true, {To: "a"}: true, {To: "c"}: true, {FromNode: node(2)}: true, {FromNode: node(3)}: true,
+		{ToNode: node(4)}: true, {ToNode: node(1)}: true,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, 1, 2, 3)
+			defer r.end()
+			from, to := r.of(node(1)), r.of(node(3))
+			way := func() peer.Way {
+				t.Helper()
+				w, err := from.Outgoing(t.Context(), node(3), peer.Asked{Disk: "d", Sharers: only}, io.Discard)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return w
+			}
+			before := way()
+			if before.Done(); !before.Free || !to.Free(node(1)) {
+				t.Error("limited without a limit")
+			}
+			r.limit(k, mb)
+			after := way()
+			defer after.Done()
+			if after.Free != want || to.Free(node(1)) != want {
+				t.Errorf("%s: free for who sends %t, for who takes %t, want %t", k, after.Free, to.Free(node(1)), want)
+			}
+			if near, err := from.Outgoing(t.Context(), node(2), peer.Asked{Disk: "d"}, io.Discard); err != nil || !near.Free || !from.Free(node(2)) {
+				t.Errorf("%s: within a region: free %t, %t, %v", k, near.Free, from.Free(node(2)), err)
+			}
+		})
 	}
 }

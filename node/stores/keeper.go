@@ -48,13 +48,13 @@ type Keeper struct {
 	o Options
 
 	mu     sync.Mutex
-	faults map[string]string        // by store name: why it is not in service yet
-	linked map[gallery.StoreID]bool // stores whose links open nothing else, as the probe saw
+	faults map[string]string                // by store name: why it is not in service yet
+	linked map[gallery.StoreID]config.Links // of stores whose links open nothing else, as the probe saw: who gets some
 }
 
 // New returns a keeper; Run does the work.
 func New(o Options) *Keeper {
-	k := &Keeper{o: o, faults: map[string]string{}, linked: map[gallery.StoreID]bool{}}
+	k := &Keeper{o: o, faults: map[string]string{}, linked: map[gallery.StoreID]config.Links{}}
 	for _, s := range o.Stores {
 		k.faults[s.Name] = "not looked at yet"
 	}
@@ -72,11 +72,13 @@ func (k *Keeper) Faults() map[string]string {
 	return out
 }
 
-// Linked says whether links to a store's objects may be given out: its probe saw that they open nothing else.
-func (k *Keeper) Linked(id gallery.StoreID) bool {
+// Linked says whether links to a store's objects may be given out, to clients or to other regions: its probe saw that they open nothing else, and
+// its configuration allows it.
+func (k *Keeper) Linked(id gallery.StoreID, clients bool) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.linked[id]
+	to := k.linked[id]
+	return to == config.LinksAll || to == config.LinksClients && clients
 }
 
 func (k *Keeper) note(name string, err error) {
@@ -164,7 +166,9 @@ func (k *Keeper) open(ctx context.Context, c config.Store) (*store, error) {
 		return nil, err
 	}
 	k.mu.Lock()
-	k.linked[id] = found.Links
+	if delete(k.linked, id); found.Links {
+		k.linked[id] = c.Links
+	}
 	k.mu.Unlock()
 	s := &store{id: id, changed: make(chan struct{}, 1)}
 	s.store = compose.Wrap(bare, compose.Options{Name: c.Name, Metrics: k.o.Metrics, Limiter: limit.New(limit.Options{}), Reserve: reserve.Options{

@@ -186,6 +186,9 @@ func (f *Flow) before(o *Flow, due bool) bool {
 	return f.virtual < o.virtual
 }
 
+// Limited says whether there is a limit on the flow's path.
+func (f *Flow) Limited() bool { return len(f.along(f.p.table.Load())) > 0 }
+
 // Rate returns the smallest limit on the flow's path, in bytes per second; 0: there is none.
 func (f *Flow) Rate() int64 {
 	buckets := f.along(f.p.table.Load())

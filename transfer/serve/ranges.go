@@ -7,6 +7,7 @@ import (
 	"loggia/transfer/chunk"
 	"loggia/transfer/index"
 	"loggia/transfer/pack"
+	"loggia/transfer/wire"
 )
 
 // The bounds of ranges that are read from a store without us. A request costs about as much as a MiB.
@@ -20,13 +21,7 @@ const (
 type Range struct {
 	First  index.Location // of the first frame
 	Length int64          // bytes of all
-	Frames []RangeFrame
-}
-
-// RangeFrame is one frame of a range.
-type RangeFrame struct {
-	Stored uint32
-	Refs   []chunk.Ref // everything in it, in order
+	Frames []wire.RangeFrame
 }
 
 // Ranges finds what of the wanted chunks a reader may fetch from the store by itself: frames of which at least half is wanted
@@ -48,15 +43,28 @@ func Ranges(v Holding, want []chunk.ID, may func(chunk.ID) bool) ([]Range, error
 		if len(p.refs) == 0 || p.loc.Kind != pack.Data || p.loc.Pack.IsZero() {
 			continue
 		}
-		f := RangeFrame{Stored: p.loc.FrameStored, Refs: p.refs}
+		f := wire.RangeFrame{Stored: p.loc.FrameStored, Refs: p.refs}
 		if n := len(ranges); n > 0 && ranges[n-1].takes(p.loc) {
 			ranges[n-1].Length += int64(f.Stored)
 			ranges[n-1].Frames = append(ranges[n-1].Frames, f)
 			continue
 		}
-		ranges = append(ranges, Range{p.loc, int64(f.Stored), []RangeFrame{f}})
+		ranges = append(ranges, Range{p.loc, int64(f.Stored), []wire.RangeFrame{f}})
 	}
 	return longest(slices.DeleteFunc(ranges, func(r Range) bool { return r.Length < rangeLeast })), nil
+}
+
+// Beside returns what of the wanted chunks no range holds.
+func Beside(ranges []Range, want []chunk.ID) []chunk.ID {
+	held := map[chunk.ID]bool{}
+	for _, x := range ranges {
+		for _, f := range x.Frames {
+			for _, ref := range f.Refs {
+				held[ref.ID] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(want), func(id chunk.ID) bool { return held[id] })
 }
 
 // takes says whether a frame lies right behind the range, and there is room.

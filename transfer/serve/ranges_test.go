@@ -250,3 +250,32 @@ func TestLongestRanges(t *testing.T) {
 		t.Errorf("%d ranges kept, of at least %d bytes; %d that are longer are lost", len(kept), least, lost)
 	}
 }
+
+// What is wanted is in ranges or beside them, and nothing is in both.
+func TestBesideRanges(t *testing.T) {
+	g := servetest.New(t, servetest.Memory())
+	d := g.Publish(servetest.NewDisk(servetest.Random(t), 8<<20), servetest.Params())
+	v := g.View()
+	want := chunksIn(t, v, d)
+	ranges, err := Ranges(v, want, func(chunk.ID) bool { return true })
+	if err != nil || len(ranges) == 0 {
+		t.Fatalf("%d ranges, %v", len(ranges), err)
+	}
+	if left := Beside(ranges, want); len(left) > len(want)/4 {
+		t.Errorf("%d of %d chunks are in no range", len(left), len(want))
+	}
+	left := map[chunk.ID]bool{}
+	for _, id := range Beside(ranges[1:], want) {
+		left[id] = true
+	}
+	for _, f := range ranges[0].Frames {
+		for _, ref := range f.Refs {
+			if !left[ref.ID] {
+				t.Fatalf("chunk %s is in no range and not beside them", ref.ID.Short())
+			}
+		}
+	}
+	if all := Beside(nil, want); !slices.Equal(all, want) {
+		t.Errorf("%d chunks of %d are beside no ranges", len(all), len(want))
+	}
+}

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"loggia/internal/digest"
 	"loggia/transfer/chunk"
@@ -21,6 +22,10 @@ const (
 	MaxNode   = manifest.MaxNode
 	MaxText   = 4 << 10 // text of an error
 
+	MaxOrigin = 512       // origin of a store
+	MaxCA     = 256 << 10 // certificates that vouch for it
+	MaxPath   = 8 << 10   // path and query of a link
+
 	// MinBuffer is the least buffer of a Reader: it holds every record but frames and large nodes.
 	MinBuffer = MaxIDs * digest.Size
 
@@ -28,6 +33,9 @@ const (
 	refSize          = digest.Size + 4
 	spanSize         = 8 + digest.Size + 8 + 8
 	endSize          = 8 + 8
+	storeSize        = 4 + 2 // and the origin, at least a byte, and the CA
+	rangeSize        = 8 + 2 // and the path, at least a byte, and the frames
+	rangeFrameSize   = 4 + 4 // and the chunks
 	maxCode          = 64
 )
 
@@ -49,11 +57,14 @@ const (
 	KindSpans   Kind = 6 // finished spans
 	KindError   Kind = 7 // why the stream ends here
 	KindEnd     Kind = 8 // the stream is whole
+
+	KindStore Kind = 9  // where the ranges behind it are read from; only to who says that it knows these two
+	KindRange Kind = 10 // a link to frames of a store, in place of these
 )
 
 // String returns the kind's name.
 func (k Kind) String() string {
-	names := [...]string{"", "frame", "node", "leaf", "chunks", "missing", "spans", "error", "end"}
+	names := [...]string{"", "frame", "node", "leaf", "chunks", "missing", "spans", "error", "end", "store", "range"}
 	if k == 0 || int(k) >= len(names) {
 		return fmt.Sprintf("kind %d", byte(k))
 	}
@@ -69,6 +80,36 @@ type Record struct {
 	Span  int64              // Leaf
 	IDs   []chunk.ID         // Chunks, Missing
 	Spans []manifest.SpanRef // Spans
+	Store Store              // Store
+	Range Range              // Range
+}
+
+// Store is where links lead to.
+type Store struct {
+	Origin string        // scheme, host and port
+	CA     string        // certificates in PEM that vouch for it; empty: the system's
+	Life   time.Duration // of the links, in seconds
+}
+
+// Range is a link to frames that follow each other in a store without a gap. It is a secret, and stays valid when the Reader goes on.
+type Range struct {
+	Path   string // and query
+	Offset int64
+	Frames []RangeFrame
+}
+
+// Length is the number of bytes.
+func (r *Range) Length() (n int64) {
+	for _, f := range r.Frames {
+		n += int64(f.Stored)
+	}
+	return n
+}
+
+// RangeFrame is one frame of a range.
+type RangeFrame struct {
+	Stored uint32
+	Refs   []chunk.Ref // everything in it, in order
 }
 
 // The reasons for refusing a stream.

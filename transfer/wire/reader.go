@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"loggia/internal/digest"
 	"loggia/transfer/chunk"
@@ -146,6 +147,10 @@ func checkLength(k Kind, n int64) error {
 		low, high = 2, 1+maxCode+MaxText
 	case KindEnd:
 		low, high = endSize, endSize
+	case KindStore:
+		low, high = storeSize+1, storeSize+MaxOrigin+MaxCA
+	case KindRange:
+		low = rangeSize + 1 + rangeFrameSize
 	default:
 		return fmt.Errorf("%w: %s", ErrCorrupt, k)
 	}
@@ -180,6 +185,10 @@ func (r *Reader) parse(k Kind, b []byte) (Record, error) {
 		return r.spanList(b)
 	case KindError:
 		return Record{}, parseError(b)
+	case KindStore:
+		return parseStore(b)
+	case KindRange:
+		return parseRange(b)
 	default:
 		return Record{}, r.end(b)
 	}
@@ -194,11 +203,17 @@ func (r *Reader) frame(b []byte) (Record, error) {
 	if len(refs) <= size {
 		return Record{}, fmt.Errorf("%w: frame record of %d bytes holds %d chunks and no frame", ErrCorrupt, len(b), n)
 	}
-	r.refs = slices.Grow(r.refs[:0], int(n))
-	for e := refs[:size]; len(e) > 0; e = e[refSize:] {
-		r.refs = append(r.refs, chunk.Ref{ID: chunk.ID(e[:digest.Size]), Length: binary.LittleEndian.Uint32(e[digest.Size:])})
-	}
+	r.refs = appendRefs(r.refs[:0], refs[:size])
 	return Record{Kind: KindFrame, Refs: r.refs, Data: refs[size:]}, nil
+}
+
+// appendRefs reads whole references.
+func appendRefs(to []chunk.Ref, b []byte) []chunk.Ref {
+	to = slices.Grow(to, len(b)/refSize)
+	for ; len(b) > 0; b = b[refSize:] {
+		to = append(to, chunk.Ref{ID: chunk.ID(b[:digest.Size]), Length: binary.LittleEndian.Uint32(b[digest.Size:])})
+	}
+	return to
 }
 
 func (r *Reader) spanList(b []byte) (Record, error) {
@@ -224,6 +239,40 @@ func parseError(b []byte) error {
 		return fmt.Errorf("%w: error record with a code of %d bytes", ErrCorrupt, n)
 	}
 	return &RemoteError{Code: string(b[1 : 1+n]), Text: string(b[1+n:])}
+}
+
+func parseStore(b []byte) (Record, error) {
+	life, n := binary.LittleEndian.Uint32(b), int(binary.LittleEndian.Uint16(b[4:]))
+	if b = b[storeSize:]; n == 0 || n > MaxOrigin || n > len(b) || len(b)-n > MaxCA {
+		return Record{}, fmt.Errorf("%w: store with an origin of %d bytes", ErrCorrupt, n)
+	}
+	return Record{Kind: KindStore, Store: Store{Origin: string(b[:n]), CA: string(b[n:]), Life: time.Duration(life) * time.Second}}, nil
+}
+
+func parseRange(b []byte) (Record, error) {
+	le := binary.LittleEndian
+	off, n := le.Uint64(b), int(le.Uint16(b[8:]))
+	if b = b[rangeSize:]; off >= 1<<63 || n == 0 || n > MaxPath || n > len(b) {
+		return Record{}, fmt.Errorf("%w: range at %d with a path of %d bytes", ErrCorrupt, off, n)
+	}
+	out := Range{Path: string(b[:n]), Offset: int64(off)}
+	for b = b[n:]; len(b) > 0; {
+		if len(b) < rangeFrameSize {
+			return Record{}, fmt.Errorf("%w: range ends within a frame", ErrCorrupt)
+		}
+		f, refs := RangeFrame{Stored: le.Uint32(b)}, le.Uint32(b[4:])
+		b = b[rangeFrameSize:]
+		if f.Stored == 0 || f.Stored > MaxRecord || refs > MaxRefs || int(refs)*refSize > len(b) {
+			return Record{}, fmt.Errorf("%w: frame of %d bytes and %d chunks in a range", ErrCorrupt, f.Stored, refs)
+		}
+		f.Refs = appendRefs(nil, b[:int(refs)*refSize])
+		b = b[int(refs)*refSize:]
+		out.Frames = append(out.Frames, f)
+	}
+	if len(out.Frames) == 0 || out.Offset+out.Length() < 0 {
+		return Record{}, fmt.Errorf("%w: range of %d frames at %d", ErrCorrupt, len(out.Frames), off)
+	}
+	return Record{Kind: KindRange, Range: out}, nil
 }
 
 // end is io.EOF where the counts are right.

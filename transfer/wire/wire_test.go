@@ -6,9 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -31,6 +34,8 @@ func sample(t testing.TB) []byte {
 		w.Chunks([]chunk.ID{a, c}),
 		w.Missing([]chunk.ID{c}),
 		w.Spans([]manifest.SpanRef{{Span: 3, ID: a, Sums: manifest.Sums{Bytes: 9, Count: 2}}}),
+		w.Store(Store{Origin: "https://s3.a.example:9000", CA: "-----BEGIN", Life: 5 * time.Minute}),
+		w.Range(Range{Path: "/bucket/key?signature", Offset: 1 << 40, Frames: []RangeFrame{{Stored: 9, Refs: []chunk.Ref{{ID: a, Length: 1}}}, {Stored: 8}}}),
 		w.End(),
 	} {
 		if err != nil {
@@ -55,6 +60,7 @@ func all(r *Reader) ([]Record, error) {
 		rec.Data = append([]byte(nil), rec.Data...)
 		rec.IDs = append([]chunk.ID(nil), rec.IDs...)
 		rec.Spans = append([]manifest.SpanRef(nil), rec.Spans...)
+		// Store and Range are the caller's.
 		out = append(out, rec)
 	}
 }
@@ -65,12 +71,12 @@ func TestGolden(t *testing.T) {
 	if h := hex.EncodeToString(got[:20]); h != want {
 		t.Errorf("stream begins\n got %s\nwant %s", h, want)
 	}
-	const end = "08000000100000000700000000000000" + "ff00000000000000"
+	const end = "08000000100000000900000000000000" + "7b01000000000000"
 	if h := hex.EncodeToString(got[len(got)-24:]); h != end {
 		t.Errorf("stream ends\n got %s\nwant %s", h, end)
 	}
 	sum := sha256.Sum256(got)
-	const whole = "12d3fa0b7908cb1670e4634bf92b06261fac9fe3d5f2c36e44e1ced993e17efc"
+	const whole = "b3b17149973a64c4da231164be90bb2000a854b6c33a9b2c0fef818a19c42520"
 	if h := hex.EncodeToString(sum[:]); h != whole {
 		t.Errorf("SHA-256 of the sample is %s, want %s", h, whole)
 	}
@@ -86,6 +92,8 @@ func TestRoundTrip(t *testing.T) {
 		{Kind: KindChunks, IDs: []chunk.ID{a, c}},
 		{Kind: KindMissing, IDs: []chunk.ID{c}},
 		{Kind: KindSpans, Spans: []manifest.SpanRef{{Span: 3, ID: a, Sums: manifest.Sums{Bytes: 9, Count: 2}}}},
+		{Kind: KindStore, Store: Store{Origin: "https://s3.a.example:9000", CA: "-----BEGIN", Life: 5 * time.Minute}},
+		{Kind: KindRange, Range: Range{Path: "/bucket/key?signature", Offset: 1 << 40, Frames: []RangeFrame{{Stored: 9, Refs: []chunk.Ref{{ID: a, Length: 1}}}, {Stored: 8}}}},
 	}
 	// Two streams behind each other: the first reader must leave the second alone.
 	both := bytes.NewReader(append(sample(t), sample(t)...))
@@ -162,21 +170,29 @@ func TestRefusals(t *testing.T) {
 		in   string
 		want error
 	}{
-		"no magic":            {"LgWx\x01\x00\x00\x00", ErrCorrupt},
-		"newer version":       {"LgWr\x02\x00\x00\x00", ErrVersion},
-		"reserved in header":  {"LgWr\x01\x01\x00\x00", ErrCorrupt},
-		"unknown kind":        {head + "\x09\x00\x00\x00\x01\x00\x00\x00x", ErrCorrupt},
-		"kind zero":           {head + "\x00\x00\x00\x00\x01\x00\x00\x00x", ErrCorrupt},
-		"reserved in record":  {head + "\x02\x01\x00\x00\x01\x00\x00\x00x", ErrCorrupt},
-		"huge record":         {head + "\x01\x00\x00\x00\xff\xff\xff\xff", ErrLimit},
-		"above the buffer":    {head + "\x01\x00\x00\x00\x00\x00\x40\x00", ErrLimit},
-		"empty node":          {head + "\x02\x00\x00\x00\x00\x00\x00\x00", ErrCorrupt},
-		"half an id":          {head + "\x04\x00\x00\x00\x10\x00\x00\x00" + id[:16], ErrCorrupt},
-		"frame without bytes": {head + "\x01\x00\x00\x00\x28\x00\x00\x00\x01\x00\x00\x00" + id + "\x01\x00\x00\x00", ErrCorrupt},
-		"frame of too many":   {head + "\x01\x00\x00\x00\x05\x00\x00\x00\x01\x10\x00\x00x", ErrLimit},
-		"negative span":       {head + "\x03\x00\x00\x00\x09\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80x", ErrCorrupt},
-		"error without code":  {head + "\x07\x00\x00\x00\x02\x00\x00\x00\x00x", ErrCorrupt},
-		"end counts":          {head + "\x08\x00\x00\x00\x10\x00\x00\x00" + "\x01\x00\x00\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x00", ErrCorrupt},
+		"no magic":                       {"LgWx\x01\x00\x00\x00", ErrCorrupt},
+		"newer version":                  {"LgWr\x02\x00\x00\x00", ErrVersion},
+		"reserved in header":             {"LgWr\x01\x01\x00\x00", ErrCorrupt},
+		"unknown kind":                   {head + "\x0b\x00\x00\x00\x01\x00\x00\x00x", ErrCorrupt},
+		"kind zero":                      {head + "\x00\x00\x00\x00\x01\x00\x00\x00x", ErrCorrupt},
+		"reserved in record":             {head + "\x02\x01\x00\x00\x01\x00\x00\x00x", ErrCorrupt},
+		"huge record":                    {head + "\x01\x00\x00\x00\xff\xff\xff\xff", ErrLimit},
+		"above the buffer":               {head + "\x01\x00\x00\x00\x00\x00\x40\x00", ErrLimit},
+		"empty node":                     {head + "\x02\x00\x00\x00\x00\x00\x00\x00", ErrCorrupt},
+		"half an id":                     {head + "\x04\x00\x00\x00\x10\x00\x00\x00" + id[:16], ErrCorrupt},
+		"frame without bytes":            {head + "\x01\x00\x00\x00\x28\x00\x00\x00\x01\x00\x00\x00" + id + "\x01\x00\x00\x00", ErrCorrupt},
+		"frame of too many":              {head + "\x01\x00\x00\x00\x05\x00\x00\x00\x01\x10\x00\x00x", ErrLimit},
+		"negative span":                  {head + "\x03\x00\x00\x00\x09\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80x", ErrCorrupt},
+		"store without origin":           {head + "\x09\x00\x00\x00\x07\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00x", ErrCorrupt},
+		"store of half an origin":        {head + "\x09\x00\x00\x00\x07\x00\x00\x00" + "\x00\x00\x00\x00\x02\x00x", ErrCorrupt},
+		"range without path":             {head + "\x0a\x00\x00\x00\x13\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" + "\x01\x00\x00\x00\x00\x00\x00\x00x", ErrCorrupt},
+		"range before the beginning":     {head + "\x0a\x00\x00\x00\x13\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x80\x01\x00x" + "\x01\x00\x00\x00\x00\x00\x00\x00", ErrCorrupt},
+		"range beyond the end":           {head + "\x0a\x00\x00\x00\x13\x00\x00\x00" + "\xff\xff\xff\xff\xff\xff\xff\x7f\x01\x00x" + "\x01\x00\x00\x00\x00\x00\x00\x00", ErrCorrupt},
+		"range of no bytes":              {head + "\x0a\x00\x00\x00\x13\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00x" + "\x00\x00\x00\x00\x00\x00\x00\x00", ErrCorrupt},
+		"range of half a frame":          {head + "\x0a\x00\x00\x00\x14\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00x" + "\x01\x00\x00\x00\x00\x00\x00\x00x", ErrCorrupt},
+		"range without a frame's chunks": {head + "\x0a\x00\x00\x00\x13\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00x" + "\x01\x00\x00\x00\x01\x00\x00\x00", ErrCorrupt},
+		"error without code":             {head + "\x07\x00\x00\x00\x02\x00\x00\x00\x00x", ErrCorrupt},
+		"end counts":                     {head + "\x08\x00\x00\x00\x10\x00\x00\x00" + "\x01\x00\x00\x00\x00\x00\x00\x00" + "\x00\x00\x00\x00\x00\x00\x00\x00", ErrCorrupt},
 	} {
 		if _, err := all(NewReader(strings.NewReader(c.in), make([]byte, MinBuffer))); !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", name, err, c.want)
@@ -187,12 +203,24 @@ func TestRefusals(t *testing.T) {
 func TestWriterRefuses(t *testing.T) {
 	w := NewWriter(io.Discard)
 	for name, err := range map[string]error{
-		"empty frame": w.Frame(nil, nil),
-		"large frame": w.Frame(nil, make([]byte, MaxRecord)),
-		"many chunks": w.Frame(make([]chunk.Ref, MaxRefs+1), []byte("x")),
-		"large node":  w.Node(make([]byte, MaxNode+1)),
-		"span":        w.Leaf(-1, []byte("x")),
-		"code":        w.Error("", "x"),
+		"empty frame":            w.Frame(nil, nil),
+		"large frame":            w.Frame(nil, make([]byte, MaxRecord)),
+		"many chunks":            w.Frame(make([]chunk.Ref, MaxRefs+1), []byte("x")),
+		"large node":             w.Node(make([]byte, MaxNode+1)),
+		"span":                   w.Leaf(-1, []byte("x")),
+		"code":                   w.Error("", "x"),
+		"no origin":              w.Store(Store{CA: "x"}),
+		"long origin":            w.Store(Store{Origin: strings.Repeat("x", MaxOrigin+1)}),
+		"long CA":                w.Store(Store{Origin: "x", CA: strings.Repeat("x", MaxCA+1)}),
+		"life":                   w.Store(Store{Origin: "x", Life: -time.Second}),
+		"no path":                w.Range(Range{Frames: []RangeFrame{{Stored: 1}}}),
+		"long path":              w.Range(Range{Path: strings.Repeat("x", MaxPath+1), Frames: []RangeFrame{{Stored: 1}}}),
+		"no frames":              w.Range(Range{Path: "x"}),
+		"offset":                 w.Range(Range{Path: "x", Offset: -1, Frames: []RangeFrame{{Stored: 1}}}),
+		"far offset":             w.Range(Range{Path: "x", Offset: math.MaxInt64, Frames: []RangeFrame{{Stored: 1}}}),
+		"no bytes":               w.Range(Range{Path: "x", Frames: []RangeFrame{{Stored: 1}, {}}}),
+		"many chunks in a range": w.Range(Range{Path: "x", Frames: []RangeFrame{{1, make([]chunk.Ref, MaxRefs+1)}}}),
+		"long range":             w.Range(Range{Path: "x", Frames: slices.Repeat([]RangeFrame{{1, make([]chunk.Ref, MaxRefs)}}, 40)}),
 	} {
 		if !errors.Is(err, ErrLimit) {
 			t.Errorf("%s: got %v, want %v", name, err, ErrLimit)
@@ -238,6 +266,10 @@ func rewrite(w *Writer, r Record) error {
 		return w.Chunks(r.IDs)
 	case KindMissing:
 		return w.Missing(r.IDs)
+	case KindStore:
+		return w.Store(r.Store)
+	case KindRange:
+		return w.Range(r.Range)
 	default:
 		return w.Spans(r.Spans)
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
+	"time"
 
 	"loggia/transfer/chunk"
 	"loggia/transfer/manifest"
@@ -32,13 +34,47 @@ func (w *Writer) Frame(refs []chunk.Ref, stored []byte) error {
 	if len(refs) > MaxRefs || len(stored) == 0 || FrameSize(len(refs), len(stored))-recordHeaderSize > MaxRecord {
 		return fmt.Errorf("%w: frame of %d bytes and %d chunks", ErrLimit, len(stored), len(refs))
 	}
-	b := w.begin()
-	b = binary.LittleEndian.AppendUint32(b, uint32(len(refs)))
+	b := binary.LittleEndian.AppendUint32(w.begin(), uint32(len(refs)))
+	return w.write(KindFrame, writeRefs(b, refs), stored)
+}
+
+func writeRefs(b []byte, refs []chunk.Ref) []byte {
 	for i := range refs {
 		b = append(b, refs[i].ID[:]...)
 		b = binary.LittleEndian.AppendUint32(b, refs[i].Length)
 	}
-	return w.write(KindFrame, b, stored)
+	return b
+}
+
+// Store says where the ranges behind it are read from.
+func (w *Writer) Store(s Store) error {
+	if s.Origin == "" || len(s.Origin) > MaxOrigin || len(s.CA) > MaxCA || s.Life < 0 || s.Life/time.Second > math.MaxUint32 {
+		return fmt.Errorf("%w: store with an origin of %d bytes and a CA of %d", ErrLimit, len(s.Origin), len(s.CA))
+	}
+	b := binary.LittleEndian.AppendUint32(w.begin(), uint32(s.Life/time.Second))
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(s.Origin)))
+	return w.write(KindStore, append(append(b, s.Origin...), s.CA...), nil)
+}
+
+// Range writes a link to frames.
+func (w *Writer) Range(r Range) error {
+	if r.Path == "" || len(r.Path) > MaxPath || r.Offset < 0 || len(r.Frames) == 0 || r.Offset+r.Length() < 0 {
+		return fmt.Errorf("%w: range of %d frames at %d with a path of %d bytes", ErrLimit, len(r.Frames), r.Offset, len(r.Path))
+	}
+	b := binary.LittleEndian.AppendUint64(w.begin(), uint64(r.Offset))
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(r.Path)))
+	b = append(b, r.Path...)
+	for _, f := range r.Frames {
+		if f.Stored == 0 || f.Stored > MaxRecord || len(f.Refs) > MaxRefs {
+			return fmt.Errorf("%w: frame of %d bytes and %d chunks in a range", ErrLimit, f.Stored, len(f.Refs))
+		}
+		b = binary.LittleEndian.AppendUint32(b, f.Stored)
+		b = writeRefs(binary.LittleEndian.AppendUint32(b, uint32(len(f.Refs))), f.Refs)
+	}
+	if len(b)-HeaderSize-recordHeaderSize > MaxRecord {
+		return fmt.Errorf("%w: range of %d frames", ErrLimit, len(r.Frames))
+	}
+	return w.write(KindRange, b, nil)
 }
 
 // Node writes a node of a manifest or a frame table.

@@ -1,0 +1,323 @@
+package peer
+
+import (
+	"bytes"
+	"context"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"loggia/gallery"
+	"loggia/internal/digest"
+	"loggia/transfer/buffer"
+	"loggia/transfer/chunk"
+	"loggia/transfer/replicate"
+	"loggia/transfer/wire"
+)
+
+// shop is a node whose store holds some frames of a chunk each, all but the last in one range that links lead to.
+type shop struct {
+	*Client
+	store  http.HandlerFunc // nil: honest
+	origin string           // "": the store's
+	frames [][]byte
+	ids    []chunk.ID
+	object []byte
+
+	mu    sync.Mutex
+	asked [][]chunk.ID // of each request to the node
+	links []bool       // whether it asked for links
+}
+
+func newShop(t *testing.T) *shop {
+	t.Helper()
+	s := &shop{}
+	for i := range 5 {
+		f := bytes.Repeat([]byte{byte('a' + i)}, 1000+i)
+		s.frames, s.ids = append(s.frames, f), append(s.ids, digest.Of(f))
+	}
+	s.object = slices.Concat(s.frames[:4]...)
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.store != nil {
+			s.store(w, r)
+			return
+		}
+		s.honest(w, r)
+	}))
+	t.Cleanup(srv.Close)
+	s.origin = srv.URL
+	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}))
+	s.Client = serve(t, as(member, &service{frames: func(_ context.Context, _ gallery.DiskID, want []chunk.ID, links bool, w *wire.Writer) error {
+		s.mu.Lock()
+		s.asked, s.links = append(s.asked, slices.Clone(want)), append(s.links, links)
+		s.mu.Unlock()
+		if links {
+			x := wire.Range{Path: "/bucket/pack?signature"}
+			for i, f := range s.frames[:4] {
+				x.Frames = append(x.Frames, wire.RangeFrame{Stored: uint32(len(f)), Refs: []chunk.Ref{{ID: s.ids[i], Length: 7}}})
+			}
+			if err := errors.Join(w.Store(wire.Store{Origin: s.origin, CA: ca, Life: time.Minute}), w.Range(x)); err != nil {
+				return err
+			}
+			want = want[4:]
+		}
+		for _, id := range want {
+			i := slices.Index(s.ids, id)
+			if err := w.Frame([]chunk.Ref{{ID: id, Length: 7}}, s.frames[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}))
+	return s
+}
+
+func (s *shop) honest(w http.ResponseWriter, r *http.Request) {
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(s.object))
+}
+
+// fetch asks for everything and says how often each frame came. Wrong bytes are a lie, as they are to whoever makes a copy.
+func (s *shop) fetch(ctx context.Context, also func(n int) error) (came []int, err error) {
+	came = make([]int, len(s.frames))
+	n := 0
+	_, err = s.Frames(ctx, member, disk, buffer.New(4<<20), s.ids, func(stored []byte, refs []chunk.Ref) error {
+		if n++; also != nil {
+			if err := also(n); err != nil {
+				return err
+			}
+		}
+		if digest.Of(stored) != refs[0].ID {
+			return fmt.Errorf("%w: chunk %s", replicate.ErrLied, refs[0].ID.Short())
+		}
+		came[slices.Index(s.ids, refs[0].ID)]++
+		return nil
+	})
+	return came, err
+}
+
+// requests is what the node was asked, since the last time.
+func (s *shop) requests() (n []int, links []bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ids := range s.asked {
+		n = append(n, len(ids))
+	}
+	links, s.asked, s.links = s.links, nil, nil
+	return n, links
+}
+
+func (s *shop) want(t *testing.T, came []int, err error, each int, n []int, links []bool) {
+	t.Helper()
+	for _, times := range came {
+		if times != each {
+			t.Errorf("frames came %v times", came)
+			break
+		}
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	if gotN, gotLinks := s.requests(); !slices.Equal(n, gotN) || !slices.Equal(links, gotLinks) {
+		t.Errorf("the node was asked for %v chunks, links %v; want %v, %v", gotN, gotLinks, n, links)
+	}
+}
+
+func TestFramesComeFromTheStore(t *testing.T) {
+	s := newShop(t)
+	for range 2 {
+		came, err := s.fetch(t.Context(), nil)
+		s.want(t, came, err, 1, []int{5}, []bool{true})
+	}
+	if n := s.Linked(); n != 2*int64(len(s.object)) {
+		t.Errorf("%d bytes came by links, want twice %d", n, len(s.object))
+	}
+}
+
+// What a store refuses, cuts or damages comes from its node, and of it only what had not come. The store is left alone then, until it is tried again.
+func TestTheNodeSendsWhatItsStoreDoesNot(t *testing.T) {
+	for name, c := range map[string]struct {
+		store  func(s *shop, w http.ResponseWriter, r *http.Request)
+		origin string
+		left   int // of four
+	}{
+		"refuses": {store: func(_ *shop, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, left: 4},
+		"throttles": {store: func(_ *shop, w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}, left: 4},
+		"gives other bytes": {store: func(s *shop, w http.ResponseWriter, r *http.Request) {
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(append(bytes.Clone(s.object[:1500]), make([]byte, len(s.object))...)))
+		}, left: 3},
+		"has less": {store: func(s *shop, w http.ResponseWriter, r *http.Request) {
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(s.object[:2500]))
+		}, left: 4},
+		"breaks off": {store: func(s *shop, w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Range", fmt.Sprintf("bytes 0-%d/%d", len(s.object)-1, len(s.object)))
+			w.Header().Set("Content-Length", fmt.Sprint(len(s.object)))
+			w.WriteHeader(http.StatusPartialContent)
+			_, _ = w.Write(s.object[:2500])
+			panic(http.ErrAbortHandler)
+		}, left: 2},
+		"is not there":     {origin: "https://127.0.0.1:1", left: 4},
+		"is in the clear":  {origin: "http://127.0.0.1:1", left: 4},
+		"is this machine":  {origin: "https://169.254.169.254", left: 4},
+		"is not an origin": {origin: "https://user@127.0.0.1/path", left: 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			if c.store != nil {
+				s.store = func(w http.ResponseWriter, r *http.Request) { c.store(s, w, r) }
+			}
+			if c.origin != "" {
+				s.origin = c.origin
+			}
+			came, err := s.fetch(t.Context(), nil)
+			s.want(t, came, err, 1, []int{5, c.left}, []bool{true, false})
+			for c.left < 4 && s.past.of[member].until.IsZero() { // it was good for something: it is tried again
+				came, err = s.fetch(t.Context(), nil)
+				s.want(t, came, err, 1, []int{5, c.left}, []bool{true, false})
+			}
+			came, err = s.fetch(t.Context(), nil)
+			s.want(t, came, err, 1, []int{5}, []bool{false})
+			if c.origin != "" {
+				return
+			}
+			s.store = nil
+			s.past.of[member].until = time.Now()
+			came, err = s.fetch(t.Context(), nil)
+			s.want(t, came, err, 1, []int{5}, []bool{true})
+		})
+	}
+}
+
+// Of a store that may not be reached only one request finds that out.
+func TestAStoreIsTriedByOne(t *testing.T) {
+	s := newShop(t)
+	arrived, open := make(chan struct{}), make(chan struct{})
+	s.store = func(w http.ResponseWriter, r *http.Request) {
+		close(arrived)
+		<-open
+		s.honest(w, r)
+	}
+	var work sync.WaitGroup
+	work.Go(func() {
+		came, err := s.fetch(t.Context(), nil)
+		s.want(t, came, err, 1, []int{5}, []bool{true})
+	})
+	<-arrived
+	n, links := s.requests()
+	came, err := s.fetch(t.Context(), nil)
+	s.want(t, came, err, 1, []int{5}, []bool{false})
+	s.asked, s.links = [][]chunk.ID{s.ids}, links
+	if len(n) != 1 {
+		t.Errorf("%d requests", len(n))
+	}
+	close(open)
+	work.Wait()
+	s.store = nil
+	came, err = s.fetch(t.Context(), nil)
+	s.want(t, came, err, 1, []int{5}, []bool{true})
+}
+
+// steering limits what comes when it is told to.
+type steering struct {
+	limited atomic.Bool
+	bytes   atomic.Int64
+}
+
+func (*steering) Begin(gallery.NodeID) (Sharers, func()) {
+	return Sharers{Part: Whole, Nodes: 1}, func() {}
+}
+
+func (s *steering) Free(gallery.NodeID) bool { return !s.limited.Load() }
+
+func (s *steering) Arriving(_ context.Context, _ gallery.NodeID, _ Asked, body io.Reader) (io.Reader, func()) {
+	return io.TeeReader(body, counted{&s.bytes}), func() {}
+}
+
+type counted struct{ n *atomic.Int64 }
+
+func (c counted) Write(b []byte) (int, error) { c.n.Add(int64(len(b))); return len(b), nil }
+
+// A limit that comes while a range is read holds from the next frame on: the rest comes through the node. No store is to blame.
+func TestALimitEndsReadingPastTheNode(t *testing.T) {
+	s := newShop(t)
+	limits := &steering{}
+	s.Steering = limits
+	came, err := s.fetch(t.Context(), func(n int) error {
+		limits.limited.Store(n >= 3) // the node's own frame, and two of the range
+		return nil
+	})
+	s.want(t, came, err, 1, []int{5, 2}, []bool{true, false})
+	came, err = s.fetch(t.Context(), nil)
+	s.want(t, came, err, 1, []int{5}, []bool{false})
+	limits.limited.Store(false)
+	was := limits.bytes.Load()
+	came, err = s.fetch(t.Context(), nil)
+	s.want(t, came, err, 1, []int{5}, []bool{true})
+	if n := limits.bytes.Load() - was; n < int64(len(s.object)) {
+		t.Errorf("%d bytes were counted as arriving, want those of the store, too", n)
+	}
+}
+
+// An error of the frames' user ends it, and so does the context: nobody is asked again.
+func TestWhoUsesFramesEndsReading(t *testing.T) {
+	s := newShop(t)
+	full := errors.New("the disk is full")
+	_, err := s.fetch(t.Context(), func(n int) error {
+		if n == 3 {
+			return full
+		}
+		return nil
+	})
+	if n, _ := s.requests(); !errors.Is(err, full) || len(n) != 1 {
+		t.Errorf("%v after %d requests", err, len(n))
+	}
+	gone := errors.New("nobody wants it any more")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	arrived := make(chan struct{})
+	s.store = func(_ http.ResponseWriter, r *http.Request) {
+		close(arrived)
+		<-r.Context().Done()
+	}
+	go func() { <-arrived; cancel(gone) }()
+	_, err = s.fetch(ctx, nil)
+	if n, _ := s.requests(); !errors.Is(err, gone) || len(n) != 1 {
+		t.Errorf("%v after %d requests", err, len(n))
+	}
+	s.store = nil
+	came, err := s.fetch(t.Context(), nil)
+	s.want(t, came, err, 1, []int{5}, []bool{true})
+}
+
+// Links that nobody asked for, or that lead nowhere, are no answer.
+func TestUnaskedLinks(t *testing.T) {
+	x := wire.Range{Path: "/x", Frames: []wire.RangeFrame{{Stored: 1}}}
+	place := wire.Store{Origin: "https://127.0.0.1:1"}
+	for name, c := range map[string]struct {
+		limited bool
+		answer  func(w *wire.Writer) error
+	}{
+		"unasked":         {true, func(w *wire.Writer) error { return errors.Join(w.Store(place), w.Range(x)) }},
+		"unasked ranges":  {true, func(w *wire.Writer) error { return w.Range(x) }},
+		"from nowhere":    {false, func(w *wire.Writer) error { return w.Range(x) }},
+		"from two stores": {false, func(w *wire.Writer) error { return errors.Join(w.Store(place), w.Store(place)) }},
+	} {
+		cl := serve(t, as(member, &service{frames: func(_ context.Context, _ gallery.DiskID, _ []chunk.ID, _ bool, w *wire.Writer) error {
+			return c.answer(w)
+		}}))
+		limits := &steering{}
+		limits.limited.Store(c.limited)
+		cl.Steering = limits
+		if _, err := cl.Frames(t.Context(), member, disk, buffer.New(4<<20), []chunk.ID{{}}, nil); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
