@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -179,8 +180,11 @@ func TestLookupAgreesWithTheDirectories(t *testing.T) {
 
 func TestLookupAll(t *testing.T) {
 	r := seeded(t)
-	a, b := randomPack(r, 1), randomPack(r, 2)
-	set := NewSet(write(t, 0, a)[0], write(t, 0, b)[0])
+	var a, b []listed
+	for i := range 40 {
+		a, b = append(a, randomPack(r, uint64(i))), append(b, randomPack(r, uint64(100+i)))
+	}
+	set := NewSet(write(t, 0, a...)[0], write(t, 0, b...)[0])
 	var ids []chunk.ID
 	for n := range uint64(universe) {
 		ids = append(ids, idOf(n))
@@ -191,7 +195,7 @@ func TestLookupAll(t *testing.T) {
 			t.Errorf("chunk %d found twice", i)
 		}
 		found[i] = true
-		checkLocation(t, ids[i], loc, []listed{a, b})
+		checkLocation(t, ids[i], loc, slices.Concat(a, b))
 		return nil
 	})
 	if err != nil {
@@ -343,6 +347,7 @@ func FuzzSegment(f *testing.F) {
 		}
 		if loc, ok, _ := s.Lookup(digest.Digest(id)); ok {
 			loc.Chunks()
+			_ = NewSet(s).LookupAll([]chunk.ID{digest.Digest(id)}, func(int, Location) error { return nil })
 		}
 		s.Packs(func(Pack, *pack.Directory) error { return nil })
 	})
@@ -360,12 +365,10 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
-// BenchmarkLookupAll looks up what a request asks for: the chunks of some frames that lie together.
-func BenchmarkLookupAll(b *testing.B) {
-	var p listed
+// together is a pack of frames that lie together, and their chunks.
+func together() (p listed, ids []chunk.ID) {
 	p.p = Pack{Kind: pack.Data, Epoch: 1, ID: idOf(1), Size: 8 << 20}
 	p.dir = &pack.Directory{Kind: pack.Data}
-	var ids []chunk.ID
 	for f := range 16 {
 		fr := pack.Frame{ID: idOf(uint64(f)), Offset: int64(f) * 200_000, Stored: 200_000, Plain: 20 * 20_000}
 		for c := range 20 {
@@ -375,6 +378,38 @@ func BenchmarkLookupAll(b *testing.B) {
 		}
 		p.dir.Frames = append(p.dir.Frames, fr)
 	}
+	return p, ids
+}
+
+// reads counts.
+type reads struct {
+	io.ReaderAt
+	n int
+}
+
+func (r *reads) ReadAt(b []byte, off int64) (int, error) { r.n++; return r.ReaderAt.ReadAt(b, off) }
+
+// Frames that lie together are read together: few reads, and none for the lists of their chunks.
+func TestNeighboursAreReadTogether(t *testing.T) {
+	p, ids := together()
+	s := write(t, 0, p)[0]
+	counted := &reads{ReaderAt: s.r}
+	s.r = counted
+	found := 0
+	err := NewSet(s).LookupAll(ids, func(i int, loc Location) error {
+		found++
+		checkLocation(t, ids[i], loc, []listed{p})
+		return nil
+	})
+	// A lookup is four reads; each window behind it is two. The first id may lie in any frame, and so again before that.
+	if most := 4 * (4 + 2*4); err != nil || found != len(ids) || counted.n > most {
+		t.Errorf("%d of %d chunks in %d reads, at most %d; %v", found, len(ids), counted.n, most, err)
+	}
+}
+
+// BenchmarkLookupAll looks up what a request asks for: the chunks of some frames that lie together.
+func BenchmarkLookupAll(b *testing.B) {
+	p, ids := together()
 	set := NewSet(write(b, 0, p)[0])
 	b.ReportAllocs()
 	for b.Loop() {

@@ -23,6 +23,7 @@ type Location struct {
 
 	source source
 	frame  uint32
+	inPack uint32 // of a segment: the pack's number in it
 }
 
 // source lists the chunks of one of its frames.
@@ -36,7 +37,7 @@ func (l Location) Chunks() ([]chunk.Ref, error) { return l.source.frameChunks(l.
 // Holding returns l with the list of what its frame holds in it: no segment has to stay open for Chunks.
 // refs is not to be changed afterwards.
 func (l Location) Holding(refs []chunk.Ref) Location {
-	l.source, l.frame = known(refs), 0
+	l.source, l.frame, l.inPack = known(refs), 0, 0
 	return l
 }
 

@@ -30,6 +30,7 @@ type room struct {
 	record [max(frameSize, packSize)]byte
 	chunks []byte // records of one frame
 	last   lastFrame
+	window []byte // records of frames, and of their chunks
 }
 
 // lastFrame is a frame of which room.chunks holds the records; of none where chunks is 0.
@@ -185,11 +186,87 @@ func (s *Segment) inLast(r *room, id chunk.ID) (Location, bool, error) {
 		return Location{}, false, nil
 	}
 	if int64(f.offset)+int64(f.stored) > p.Size || uint64(offset)+uint64(length) > uint64(f.plain) {
-		return Location{}, false, damaged("frame %s reaches beyond its pack, or a chunk beyond it", f.id.Short())
+		return Location{}, false, beyond(f)
 	}
 	return Location{Kind: p.Kind, Epoch: p.Epoch, Pack: p.ID, PackSize: p.Size,
 		FrameID: f.id, FrameOffset: int64(f.offset), FrameStored: f.stored, FramePlain: f.plain,
-		PlainOffset: offset, Length: length, source: s, frame: r.last.number}, true, nil
+		PlainOffset: offset, Length: length, source: s, frame: r.last.number, inPack: f.pack}, true, nil
+}
+
+func beyond(f frameRecord) error {
+	return damaged("frame %s reaches beyond its pack, or a chunk beyond it", f.id.Short())
+}
+
+// widest is how many frames behind are read at once at most, and widestChunks how many chunks of theirs unless a single one has more.
+const (
+	widest       = 64
+	widestChunks = 4 << 10
+)
+
+// behind calls fn for the frames that follow the one of loc in its pack, with their chunks, until it says that it wants no more. They are read
+// together, more of them the further it goes.
+func (s *Segment) behind(loc Location, fn func(loc Location, refs []chunk.Ref) (more bool, err error)) error {
+	r := s.room()
+	defer s.rooms.Put(r)
+	pack := loc.inPack
+	for at, width := loc.frame+1, uint32(2); at < s.head.frames; width = min(2*width, widest) {
+		frames, err := s.following(r, at, min(width, s.head.frames-at), pack)
+		if err != nil || len(frames) == 0 {
+			return err
+		}
+		first, last := frames[0], frames[len(frames)-1]
+		n := int(last.first+last.chunks-first.first) * chunkSize
+		if cap(r.window) < n {
+			r.window = make([]byte, n)
+		}
+		b := r.window[:n]
+		if err := readAt(s.r, b, s.head.chunkAt()+int64(first.first)*chunkSize); err != nil {
+			return err
+		}
+		for _, f := range frames {
+			records := b[int(f.first-first.first)*chunkSize:][:int(f.chunks)*chunkSize]
+			refs, plain := decodeChunks(records), uint64(0)
+			for _, ref := range refs {
+				plain += uint64(ref.Length)
+			}
+			if int64(f.offset)+int64(f.stored) > loc.PackSize || plain > uint64(f.plain) {
+				return beyond(f)
+			}
+			loc.FrameID, loc.FrameOffset, loc.FrameStored, loc.FramePlain = f.id, int64(f.offset), f.stored, f.plain
+			if more, err := fn(loc, refs); err != nil || !more {
+				return err
+			}
+		}
+		at += uint32(len(frames))
+	}
+	return nil
+}
+
+// following reads the records of n frames from at on, as long as they are of a pack, and their chunks follow each other.
+func (s *Segment) following(r *room, at, n, pack uint32) ([]frameRecord, error) {
+	size := int(n) * frameSize
+	if cap(r.window) < size {
+		r.window = make([]byte, size)
+	}
+	b := r.window[:size]
+	if err := readAt(s.r, b, s.head.frameAt()+int64(at)*frameSize); err != nil {
+		return nil, err
+	}
+	frames, chunks := make([]frameRecord, 0, n), uint32(0)
+	for ; len(b) > 0; b = b[frameSize:] {
+		f := decodeFrame(b)
+		if f.pack != pack || len(frames) > 0 && f.first != frames[0].first+chunks {
+			break
+		}
+		if err := f.check(s.head); err != nil {
+			return nil, err
+		}
+		if chunks += f.chunks; len(frames) > 0 && chunks > widestChunks {
+			break
+		}
+		frames = append(frames, f)
+	}
+	return frames, nil
 }
 
 // findIn looks for a chunk among the records of a frame.

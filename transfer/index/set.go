@@ -33,7 +33,7 @@ func (s *Set) Lookup(id chunk.ID) (Location, bool, error) {
 
 // LookupAll calls found for every one of ids that the set has, with its place in ids; the order is
 // the indexes', so that neighbours on disk are read together. The rest is absent. A frame that holds one of ids is looked
-// through for the others: chunks that lie together cost one lookup.
+// through for the others, and so are those behind it: chunks that lie together cost one lookup. Chunks of what is found reads nothing.
 func (s *Set) LookupAll(ids []chunk.ID, found func(i int, loc Location) error) error {
 	a := newAsked(ids)
 	left := make([]int, len(ids))
@@ -48,14 +48,15 @@ func (s *Set) LookupAll(ids []chunk.ID, found func(i int, loc Location) error) e
 				continue
 			}
 			loc, ok, err := x.Lookup(ids[i])
-			if err == nil && ok {
-				err = a.together(loc, found)
-			}
 			if err != nil {
 				return err
 			}
 			if !ok {
 				absent = append(absent, i)
+				continue
+			}
+			if err := a.around(x, loc, found); err != nil {
+				return err
 			}
 		}
 		left = absent
@@ -82,24 +83,37 @@ func newAsked(ids []chunk.ID) *asked {
 	return a
 }
 
-// together calls found for all that is still asked for and lies in the frame of loc.
-func (a *asked) together(loc Location, found func(i int, loc Location) error) error {
+// around calls found for all that is still asked for and lies in the frame of loc, or in those behind it, as long as each of them has some.
+func (a *asked) around(x Index, loc Location, found func(i int, loc Location) error) error {
 	refs, err := loc.Chunks()
 	if err != nil {
 		return err
 	}
+	if _, err = a.together(loc, refs, found); err != nil {
+		return err
+	}
+	s, ok := x.(*Segment)
+	if !ok {
+		return nil
+	}
+	return s.behind(loc, func(next Location, refs []chunk.Ref) (bool, error) { return a.together(next, refs, found) })
+}
+
+// together calls found for all that is still asked for and lies in a frame, and says whether there was some.
+func (a *asked) together(loc Location, refs []chunk.Ref, found func(i int, loc Location) error) (some bool, err error) {
+	loc = loc.Holding(refs)
 	loc.PlainOffset = 0
 	for _, ref := range refs {
 		i, ok := a.places[ref.ID]
 		for loc.Length = ref.Length; ok && i >= 0 && !a.done[i]; i = a.before[i] {
-			a.done[i] = true
+			a.done[i], some = true, true
 			if err := found(i, loc); err != nil {
-				return err
+				return some, err
 			}
 		}
 		loc.PlainOffset += ref.Length
 	}
-	return nil
+	return some, nil
 }
 
 // Close closes those of the indexes that can be closed.

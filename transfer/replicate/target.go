@@ -20,7 +20,7 @@ func (o *opened) Has(id chunk.ID) (bool, error) {
 	if ok, err := o.view.Has(id); ok || err != nil {
 		return ok, err
 	}
-	return o.Writer.Has(id)
+	return o.Writer.HasOwn(id)
 }
 
 // Node implements Target.

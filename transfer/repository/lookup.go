@@ -12,13 +12,23 @@ import (
 
 // Has says whether the chunk is there: accepted by Add, adopted, or in the View.
 func (w *Writer) Has(id chunk.ID) (bool, error) {
-	w.mu.RLock()
-	_, pending := w.pending[id]
-	w.mu.RUnlock()
-	if pending || w.nodes.has(id) {
+	if ok, err := w.HasOwn(id); ok || err != nil || w.opts.View == nil {
+		return ok, err
+	}
+	return w.opts.View.Has(id)
+}
+
+// HasOwn says whether the chunk was accepted by Add or adopted.
+func (w *Writer) HasOwn(id chunk.ID) (bool, error) {
+	if w.nodes.has(id) {
 		return true, nil
 	}
-	_, ok, err := w.Lookup(id)
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if _, pending := w.pending[id]; pending {
+		return true, nil
+	}
+	_, ok, err := w.ownLocked(id)
 	return ok, err
 }
 
