@@ -321,3 +321,21 @@ func TestUnaskedLinks(t *testing.T) {
 		}
 	}
 }
+
+// Nothing is asked for before there is memory to take it in: two nodes that copy from each other would hold what they send, and wait for what they
+// have no room for.
+func TestNothingIsAskedForWithoutMemory(t *testing.T) {
+	s := newShop(t)
+	pool := buffer.New(usualRecord)
+	all, err := pool.Get(t.Context(), usualRecord)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer all.Release()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = s.Frames(ctx, member, disk, pool, s.ids, nil)
+	if n, _ := s.requests(); !errors.Is(err, context.DeadlineExceeded) || len(n) != 0 {
+		t.Errorf("%v after %d requests", err, len(n))
+	}
+}

@@ -75,9 +75,11 @@ func (j *job) run(ctx context.Context) {
 		j.noSource(ctx)
 		return
 	}
+	peeked := j.peek(ctx, disk, sources)
 	granted, err := proposal.As[command.ReplicaGranted](j.l.o.Reports.Report(ctx, &command.ReplicaClaim{
 		Replica: j.row.Key, Node: j.l.o.Self, Lease: Lease}))
 	if err != nil {
+		peeked(0)
 		if !errors.Is(err, gallery.ErrClaimed) && ctx.Err() == nil {
 			log.Warn("claim was not granted", "error", err)
 			pause(ctx, time.Second)
@@ -88,7 +90,7 @@ func (j *job) run(ctx context.Context) {
 	j.claim, j.relies = granted.Replica.Claim.Epoch, granted.RepositoryEpoch
 	j.mu.Unlock()
 	started := j.l.o.Now()
-	err = j.copy(ctx, disk, granted, sources)
+	err = j.copy(ctx, disk, granted, sources, peeked(peekGrace))
 	switch {
 	case err == nil:
 		log.Info("replica completed", "took", j.l.o.Now().Sub(started).Round(time.Millisecond), "sent", j.last.Sent, "source", j.source)
@@ -108,6 +110,38 @@ func (j *job) run(ctx context.Context) {
 	}
 }
 
+// peekGrace is how long a job that has its claim waits for the beginning of the trees before it asks for that itself.
+const peekGrace = time.Second
+
+// peek reads the beginning of the disk's trees while the claim is asked for, which takes trips of its own. take ends it and returns what has come; it is to be
+// called once.
+func (j *job) peek(ctx context.Context, disk *gallery.Disk, sources []replicate.Source) (take func(wait time.Duration) *replicate.Peeked) {
+	o := j.l.o
+	ctx, cancel := context.WithCancel(peer.WithClass(ctx, j.class))
+	done := make(chan *replicate.Peeked, 1)
+	go func() {
+		p, err := replicate.Peek(ctx, replicate.Options{Disk: identity(disk), Sources: sources, Speeds: o.Speeds, Pool: o.Scratch, Decoder: o.Decoder})
+		if err != nil && ctx.Err() == nil {
+			o.Log.Debug("the trees could not be looked at before the claim", "disk", disk.ID, "error", err)
+		}
+		done <- p
+	}()
+	return func(wait time.Duration) *replicate.Peeked {
+		defer cancel()
+		select {
+		case p := <-done:
+			return p
+		case <-time.After(wait):
+			cancel()
+			return <-done
+		}
+	}
+}
+
+func identity(disk *gallery.Disk) replicate.Identity {
+	return replicate.Identity{Root: disk.Root, Table: disk.Table}
+}
+
 func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-time.After(d):
@@ -116,7 +150,7 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // copy brings the bytes and tells the log.
-func (j *job) copy(ctx context.Context, disk *gallery.Disk, g command.ReplicaGranted, sources []replicate.Source) error {
+func (j *job) copy(ctx context.Context, disk *gallery.Disk, g command.ReplicaGranted, sources []replicate.Source, peeked *replicate.Peeked) error {
 	o := j.l.o
 	v := o.State()
 	row := v.Repository(g.Replica.Repository())
@@ -147,7 +181,7 @@ func (j *job) copy(ctx context.Context, disk *gallery.Disk, g command.ReplicaGra
 	share := replicate.NewShare(g.Replica.Claim.Epoch)
 	defer o.Seeds.Begin(disk.ID, w, share).End()
 	err = replicate.Run(peer.WithClass(ctx, j.class), replicate.NewTarget(view.View, w), replicate.Options{
-		Disk: replicate.Identity{Root: disk.Root, Table: disk.Table}, Base: base(v, disk, &g.Replica),
+		Disk: identity(disk), Peeked: peeked, Base: base(v, disk, &g.Replica),
 		Sources: sources, Refresh: func() []replicate.Source { return o.Sources.Of(o.State(), disk, j.row.Key) },
 		Region: string(o.Region), Share: share, Speeds: o.Speeds,
 		TempDir: o.TempDir, Pool: o.Scratch, Decoder: o.Decoder, Progress: j.tell,

@@ -31,6 +31,7 @@ type Identity struct {
 // Options says what is copied and how.
 type Options struct {
 	Disk    Identity
+	Peeked  *Peeked  // what Peek read of the disk; nil: nothing
 	Base    Identity // a disk that is whole in the target already: its equal parts are passed over
 	Sources []Source // nearest first; at least one that is no Member
 	// Refresh returns the sources as they are now: it is asked about once a second, and must be quick. nil: they
@@ -54,8 +55,27 @@ type Options struct {
 // missing. When it returns nil everything was accepted by the target; making that durable and
 // committing it are the caller's. Memory does not grow with the disk.
 func Run(ctx context.Context, target Target, o Options) error {
+	r, end, err := begin(ctx, target, o)
+	if err != nil {
+		return err
+	}
+	defer end()
+	p, err := newPlan(o.TempDir)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	if err := r.copy(ctx, p); err != nil {
+		return err
+	}
+	r.end()
+	return nil
+}
+
+// begin makes a run that has its memory; end gives that back.
+func begin(ctx context.Context, target Target, o Options) (r *run, end func(), err error) {
 	if len(o.Sources) == 0 {
-		return ErrNoSource
+		return nil, nil, ErrNoSource
 	}
 	if o.Stall <= 0 {
 		o.Stall = defaultStall
@@ -65,21 +85,11 @@ func Run(ctx context.Context, target Target, o Options) error {
 	}
 	mem, err := o.Pool.Get(ctx, unpackRoom)
 	if err != nil {
-		return fmt.Errorf("memory to unpack in: %w", err)
+		return nil, nil, fmt.Errorf("memory to unpack in: %w", err)
 	}
-	defer mem.Release()
-	p, err := newPlan(o.TempDir)
-	if err != nil {
-		return err
-	}
-	defer p.close()
-	r := newRun(target, o)
+	r = newRun(target, o)
 	r.unpacking <- mem.Bytes()
-	if err := r.copy(ctx, p); err != nil {
-		return err
-	}
-	r.end()
-	return nil
+	return r, mem.Release, nil
 }
 
 // run is one copy under way.

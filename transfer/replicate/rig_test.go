@@ -41,6 +41,12 @@ func (h *holder) Name() string { return h.name }
 
 func (h *holder) Fetch(ctx context.Context, want []chunk.ID, fn func(stored []byte, refs []chunk.Ref) error) (missing []chunk.ID, err error) {
 	h.asked.Add(1)
+	// Before anything is asked for, as package peer does: who sends would hold memory while who receives has none to take it in.
+	buf, err := h.there.Get(ctx, wire.MaxRecord)
+	if err != nil {
+		return nil, err
+	}
+	defer buf.Release()
 	ctx, cancel := context.WithCancel(ctx)
 	r, w := io.Pipe()
 	defer context.AfterFunc(ctx, func() { r.CloseWithError(ctx.Err()) })()
@@ -53,11 +59,6 @@ func (h *holder) Fetch(ctx context.Context, want []chunk.ID, fn func(stored []by
 		_, err := serve.Frames(ctx, h.view, want, h.o, out)
 		w.CloseWithError(errors.Join(err, out.End()))
 	})
-	buf, err := h.there.Get(ctx, wire.MaxRecord)
-	if err != nil {
-		return nil, err
-	}
-	defer buf.Release()
 	in := wire.NewReader(r, buf.Bytes())
 	for {
 		rec, err := in.Next()

@@ -24,19 +24,14 @@ type pair struct{ leaf, table manifest.SpanRef }
 // frames is missing. The pieces go to found as they are known, some at a time.
 func (r *run) survey(ctx context.Context, p *plan, found chan<- []*piece) error {
 	get := newNodes(r)
-	if err := get.prefetch(ctx, []chunk.ID{r.o.Disk.Root, r.o.Disk.Table}); err != nil {
+	if err := get.take(ctx, r.o.Peeked); err != nil {
 		return err
 	}
-	root, table, err := open(ctx, get, r.o.Disk)
+	root, table, err := get.roots(ctx, r.o.Disk)
 	if err != nil {
 		return err
 	}
 	r.begin(table.Stored)
-	if !root.Top.IsZero() {
-		if err := get.prefetch(ctx, []chunk.ID{root.Top, table.Top}); err != nil {
-			return err
-		}
-	}
 	old, err := r.base(ctx, get, root)
 	if err != nil {
 		return err

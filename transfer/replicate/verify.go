@@ -45,7 +45,8 @@ func (r *run) accept(ctx context.Context, s *place, stored []byte, refs []chunk.
 // ours makes frames that need more; for those that do the memory is not the pool's.
 const unpackRoom = 1 << 20
 
-// unpack hashes every chunk of a frame that no table vouches for.
+// unpack hashes every chunk of a frame that no table vouches for. each is shown chunks of a frame that is right as a whole: what is not kept would
+// be taken for kept.
 func (r *run) unpack(ctx context.Context, stored []byte, refs []chunk.Ref, each func(ref chunk.Ref, data []byte)) error {
 	if len(refs) > manifest.MaxFrameChunks {
 		return fmt.Errorf("%w: a frame of %d chunks", ErrLied, len(refs))
@@ -61,21 +62,25 @@ func (r *run) unpack(ctx context.Context, stored []byte, refs []chunk.Ref, each 
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLied, err)
 	}
+	left := plain
 	for _, ref := range refs {
-		if ref.Length == 0 || int64(ref.Length) > int64(len(plain)) {
-			return fmt.Errorf("%w: %d bytes of a frame cannot be a chunk of %d", ErrLied, len(plain), ref.Length)
+		if ref.Length == 0 || int64(ref.Length) > int64(len(left)) {
+			return fmt.Errorf("%w: %d bytes of a frame cannot be a chunk of %d", ErrLied, len(left), ref.Length)
 		}
-		data := plain[:ref.Length]
-		plain = plain[ref.Length:]
-		if chunk.Hash(data) != ref.ID {
+		if chunk.Hash(left[:ref.Length]) != ref.ID {
 			return fmt.Errorf("%w: chunk %s", ErrLied, ref.ID.Short())
 		}
-		if each != nil {
-			each(ref, data)
-		}
+		left = left[ref.Length:]
 	}
-	if len(plain) > 0 {
+	if len(left) > 0 {
 		return fmt.Errorf("%w: a frame is longer than its chunks", ErrLied)
+	}
+	if each == nil {
+		return nil
+	}
+	for _, ref := range refs {
+		each(ref, plain[:ref.Length])
+		plain = plain[ref.Length:]
 	}
 	return nil
 }
