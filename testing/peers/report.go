@@ -85,9 +85,9 @@ func (b *bench) engine() error {
 	t := measure.Table{Head: []string{"what the parts take", "", "s", "of loggia", "of zstd pipe", "of kopia"}}
 	rows := 0
 	for _, j := range b.jobs {
-		for _, name := range []string{alone, checked, blind, relayed} {
+		for _, name := range parts {
 			mine := b.of(j.Name, name)
-			if len(mine) == 0 || (name == blind || name == relayed) && j.step != replicate {
+			if len(mine) == 0 || slices.Contains(copies, name) && j.step != replicate {
 				continue
 			}
 			of := func(tool string) string {

@@ -12,11 +12,18 @@ const (
 	alone   = "bare"         // Loggia's engine without nodes: package bare
 	checked = "bare-checked" // the same where what is published is checked as a node does
 	blind   = "blind"        // the same objects, read and written by one client that looks at none
-	relayed = "relayed"      // the same over one more connection, and hashed where they arrive
+	hashed  = "blind-hashed" // the same, and what arrives is hashed
+	relayed = "relayed"      // that over one more connection
+)
+
+// parts are the rows that say what a part of the work takes; of copies are those that copy like nobody would.
+var (
+	parts  = []string{alone, checked, blind, hashed, relayed}
+	copies = []string{blind, hashed, relayed}
 )
 
 func isPeer(name string) bool {
-	return !slices.Contains([]string{loggia, alone, checked, blind, relayed}, name)
+	return name != loggia && !slices.Contains(parts, name)
 }
 
 // tool is a row of the table: what it is called, which programs it takes, and how it does each step.
@@ -55,6 +62,8 @@ var allTools = []tool{
 		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("publish-checked")}},
 	{Name: blind, version: `echo "the client of stores as this program was built with it"`, s3Only: true,
 		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("publish"), replicate: bareStep("blind")}},
+	{Name: hashed, version: `echo "the client of stores as this program was built with it"`, s3Only: true,
+		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("publish"), replicate: bareStep("hashed")}},
 	{Name: relayed, version: `echo "the client of stores as this program was built with it"`, s3Only: true,
 		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("publish"), replicate: bareStep("relayed")}},
 	{Name: "zstd-pipe", programs: []string{"zstd"}, version: `zstd --version`,

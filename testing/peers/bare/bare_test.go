@@ -13,7 +13,7 @@ import (
 
 // TestSteps publishes, copies and pulls two versions, each step with nothing but what the one before it left.
 func TestSteps(t *testing.T) {
-	for _, how := range [][2]string{{"publish", "replicate"}, {"publish-checked", "blind"}, {"publish", "relayed"}} {
+	for _, how := range [][2]string{{"publish", "replicate"}, {"publish-checked", "blind"}, {"publish", "hashed"}, {"publish", "relayed"}} {
 		t.Run(how[0]+" "+how[1], func(t *testing.T) { testSteps(t, how[0], how[1]) })
 	}
 }

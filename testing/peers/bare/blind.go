@@ -2,6 +2,7 @@ package bare
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 
@@ -15,7 +16,15 @@ const blindly = 4
 
 // blind copies the objects that the store of b lacks, each with one request to read and one to write, and looks at none of them: what the
 // two servers, and a client of both, take of any copy of so many bytes.
-func (t *task) blind(ctx context.Context) error {
+func (t *task) blind(ctx context.Context) error { return t.objects(ctx, func([]byte) {}) }
+
+// hashed is blind, and what arrives is hashed once: the least that a copy does that goes past the source's node and believes nobody.
+func (t *task) hashed(ctx context.Context) error {
+	return t.objects(ctx, func(object []byte) { _ = sha256.Sum256(object) })
+}
+
+// objects copies what b lacks, and shows each object to look.
+func (t *task) objects(ctx context.Context, look func([]byte)) error {
 	from, to, err := t.stores()
 	if err != nil {
 		return err
@@ -23,7 +32,7 @@ func (t *task) blind(ctx context.Context) error {
 	g, working := errgroup.WithContext(ctx)
 	g.SetLimit(blindly)
 	err = lacking(working, from, to, func(i blobstore.Info) error {
-		g.Go(func() error { return carry(working, from, to, i) })
+		g.Go(func() error { return carry(working, from, to, i, look) })
 		return nil
 	})
 	if failed := g.Wait(); failed != nil {
@@ -58,7 +67,7 @@ func lacking(ctx context.Context, from, to blobstore.Store, fn func(blobstore.In
 }
 
 // carry copies one object.
-func carry(ctx context.Context, from, to blobstore.Store, i blobstore.Info) error {
+func carry(ctx context.Context, from, to blobstore.Store, i blobstore.Info, look func([]byte)) error {
 	r, err := from.Get(ctx, i.Key, 0, -1)
 	if err != nil {
 		return err
@@ -68,5 +77,6 @@ func carry(ctx context.Context, from, to blobstore.Store, i blobstore.Info) erro
 	if _, err := io.ReadFull(r, object); err != nil {
 		return fmt.Errorf("read %s: %w", i.Key, err)
 	}
+	look(object)
 	return to.Put(ctx, i.Key, object)
 }
