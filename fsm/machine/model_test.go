@@ -275,8 +275,14 @@ func (c *chaos) chooseSteering(v *state.View) command.Command {
 	case 5:
 		return &command.DistancePut{Distance: gallery.Distance{Pair: far, Distance: 1 + c.rnd.Uint32N(9)}}
 	case 6:
+		if d, ok := pick(c, v.Distances()); ok && c.rnd.IntN(2) == 0 {
+			far = d.Pair
+		}
 		return &command.DistanceRemove{Pair: far}
-	case 0:
+	case 0: // one that there is, every other time: of so few commands none would meet one by chance
+		if l, ok := pick(c, v.Limits()); ok && c.rnd.IntN(2) == 0 {
+			k = l.Key
+		}
 		return &command.LimitRemove{Key: k}
 	case 1:
 		return &command.LimitPut{Limit: gallery.Limit{Key: k, Rate: gallery.MinRate + gallery.Rate(c.rnd.IntN(1000))}}

@@ -77,11 +77,8 @@ func (r *Reader) sendLinked(ctx context.Context, view *depot.Lease, want []chunk
 	}
 	for i, x := range ranges {
 		l, err := view.Link(ctx, x.First, x.Length, linkLife)
-		if err != nil {
-			return damaged(err)
-		}
-		if !strings.HasPrefix(l.Origin, "https://") { // what leaves a region is encrypted
-			ranges = nil
+		if err != nil || !strings.HasPrefix(l.Origin, "https://") { // what leaves a region is encrypted
+			ranges = ranges[:i] // and the rest is sent
 			break
 		}
 		if i == 0 {

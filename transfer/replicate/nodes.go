@@ -126,7 +126,12 @@ func (n *nodes) from(ctx context.Context, s *place, want []chunk.ID, left gather
 	limit := (2*int64(len(ids)) + 1) * manifest.MaxNode
 	r.asked(s, 1)
 	defer r.asked(s, -1)
+	ctx, end := r.places.whileThere(ctx, s)
+	defer end()
 	failed, err := r.ask(ctx, s, ids, limit, delivery{kind: pack.Nodes, takes: arriving{r, s, left}, each: n.keep})
+	if errors.Is(err, errGone) {
+		return 0, nil
+	}
 	if err != nil {
 		return 0, err
 	}

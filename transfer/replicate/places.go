@@ -2,6 +2,7 @@ package replicate
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -43,8 +44,9 @@ type places struct {
 	speeds *Speeds
 	now    func() time.Time
 
-	mu  sync.Mutex
-	all []*place // guarded by mu; they are never removed
+	mu     sync.Mutex
+	all    []*place                           // guarded by mu; they are never removed
+	survey map[*place]context.CancelCauseFunc // guarded by mu; of the survey's request to each
 }
 
 // maxPlaces bounds the sources of a run, over its whole life.
@@ -91,6 +93,11 @@ func (p *places) refresh(sources []Source) (added []*place) {
 	}
 	for _, s := range p.all {
 		s.gone = !there[s]
+	}
+	for s, cancel := range p.survey {
+		if p.lost(s) {
+			cancel(errGone)
+		}
 	}
 	slices.SortStableFunc(p.all, func(a, b *place) int { return cmp.Compare(order[a], order[b]) })
 	return added
@@ -199,6 +206,31 @@ func (p *places) ready(s *place) bool {
 func (p *places) away(s *place) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.lost(s)
+}
+
+// whileThere returns a context that ends with errGone when the source is away. It is for the survey, which asks a source one thing at a time.
+func (p *places) whileThere(ctx context.Context, s *place) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.lost(s) {
+		cancel(errGone)
+	}
+	if p.survey == nil {
+		p.survey = map[*place]context.CancelCauseFunc{}
+	}
+	p.survey[s] = cancel
+	return ctx, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.survey, s)
+		cancel(nil)
+	}
+}
+
+// lost is away; p.mu is held.
+func (p *places) lost(s *place) bool {
 	return s.gone && !slices.ContainsFunc(p.all, func(o *place) bool { return o.key == s.key && !o.gone })
 }
 
