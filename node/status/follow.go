@@ -14,7 +14,8 @@ import (
 // The pace of events: while something is copied its bytes are told every tick, else only changes.
 const (
 	tick    = time.Second
-	silence = 20 * time.Second // without an event: one goes out so that a dead connection is noticed
+	silence = 20 * time.Second      // without an event: one goes out so that a dead connection is noticed
+	apart   = 50 * time.Millisecond // between two looks at least: changes that follow each other closely are told together
 )
 
 // Follow implements status.Service.
@@ -30,6 +31,7 @@ func (b *Board) Follow(ctx context.Context, key string, fn func(v1.Event) error)
 	told := map[string]v1.VersionStatus{}
 	last := b.o.Now()
 	for {
+		looked := time.Now()
 		v, watch := b.o.Watched()
 		busy, said, err := b.tell(ctx, v, key, told, fn)
 		if err != nil {
@@ -47,7 +49,7 @@ func (b *Board) Follow(ctx context.Context, key string, fn func(v1.Event) error)
 		if busy {
 			wait = tick
 		}
-		if err := rest(ctx, watch, wait); err != nil {
+		if err := rest(ctx, watch, wait, looked); err != nil {
 			return err
 		}
 	}
@@ -96,14 +98,13 @@ func (b *Board) tell(ctx context.Context, v *state.View, key string, told map[st
 	return busy, said, nil
 }
 
-// rest waits until what was read changes or the time is over; changes that follow each other
-// closely are told together.
-func rest(ctx context.Context, watch *state.Watch, d time.Duration) error {
+// rest waits until what was read changes or the time is over. A change that comes apart from the last look is told at once.
+func rest(ctx context.Context, watch *state.Watch, d time.Duration, looked time.Time) error {
 	bounded, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
 	if watch.Wait(bounded) == nil {
 		select {
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(time.Until(looked.Add(apart))):
 		case <-ctx.Done():
 		}
 	}

@@ -130,7 +130,7 @@ func (n *nodes) from(ctx context.Context, s *place, want []chunk.ID, left gather
 	defer end()
 	failed, err := r.ask(ctx, s, ids, limit, delivery{kind: pack.Nodes, takes: arriving{r, s, left}, each: n.keep})
 	if errors.Is(err, errGone) {
-		return 0, nil
+		return restBase, nil // by then somebody else may be known
 	}
 	if err != nil {
 		return 0, err
