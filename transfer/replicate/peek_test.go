@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 
 	"loggia/transfer/chunk"
@@ -13,8 +14,11 @@ import (
 
 // noted keeps what a source was asked for.
 func noted(s Source, asked *[]chunk.ID) *source {
+	var mu sync.Mutex
 	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+		mu.Lock()
 		*asked = append(*asked, want...)
+		mu.Unlock()
 		return s.Fetch(ctx, want, fn)
 	}}
 }
