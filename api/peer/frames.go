@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 
 	"loggia/gallery"
 	"loggia/transfer/buffer"
@@ -25,7 +26,8 @@ func (c *Client) Frames(ctx context.Context, node gallery.NodeID, disk gallery.D
 		return nil, err
 	}
 	defer room.Release()
-	a := &asking{c: c, node: node, asked: Asked{Disk: disk, Class: classOf(ctx), Sharers: Sharers{Part: Whole, Nodes: 1}, Links: c.free(node) && c.past.begin(node)}, room: room.Bytes(), fn: fn}
+	a := &asking{c: c, node: node, room: room.Bytes(), fn: fn,
+		asked: Asked{Disk: disk, Class: classOf(ctx), Sharers: Sharers{Part: Whole, Nodes: 1}, Links: c.free(node) && c.past.begin(node)}}
 	if c.Steering != nil {
 		var end func()
 		a.asked.Sharers, end = c.Steering.Begin(node)
@@ -126,19 +128,10 @@ func (a *asking) read(body io.Reader) (missing []chunk.ID, err error) {
 }
 
 // wanted returns what of the wanted chunks ranges hold.
-func wanted(want []chunk.ID, ranges []wire.Range) (out []chunk.ID) {
+func wanted(want []chunk.ID, ranges []wire.Range) []chunk.ID {
 	held := map[chunk.ID]bool{}
 	for _, x := range ranges {
-		for _, f := range x.Frames {
-			for _, ref := range f.Refs {
-				held[ref.ID] = true
-			}
-		}
+		wire.AddChunks(held, x.Frames)
 	}
-	for _, id := range want {
-		if held[id] {
-			out = append(out, id)
-		}
-	}
-	return out
+	return slices.DeleteFunc(slices.Clone(want), func(id chunk.ID) bool { return !held[id] })
 }

@@ -180,7 +180,7 @@ func TestTheNodeSendsWhatItsStoreDoesNot(t *testing.T) {
 			}
 			came, err := s.fetch(t.Context(), nil)
 			s.want(t, came, err, 1, []int{5, c.left}, []bool{true, false})
-			for c.left < 4 && s.past.of[member].until.IsZero() { // it was good for something: it is tried again
+			for n := 1; c.left < 4 && n < maxStrikes; n++ { // it was good for something: it is tried again
 				came, err = s.fetch(t.Context(), nil)
 				s.want(t, came, err, 1, []int{5, c.left}, []bool{true, false})
 			}

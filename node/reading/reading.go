@@ -103,7 +103,8 @@ func asked(asks []data.Ask) []serve.Ask {
 }
 
 // DiskFrames writes frames for another node, which may read all of the domain. Of a copy that is being made here it
-// sends what is there, and so of one that is no longer whole. Where the other node can follow links, it gets such to what it can read from the store. The error is a *replicate.Busy, and nothing was written, where too many are sent to already.
+// sends what is there, and so of one that is no longer whole. Where the other node can follow links, it gets such
+// to what it can read from the store. The error is a *replicate.Busy, and nothing was written, where too many are sent to already.
 func (r *Reader) DiskFrames(ctx context.Context, id gallery.DiskID, want []chunk.ID, links bool, w *wire.Writer) error {
 	disk := r.o.State().Disk(id)
 	if disk == nil {

@@ -407,6 +407,29 @@ func TestNeighboursAreReadTogether(t *testing.T) {
 	}
 }
 
+// A damaged record harms whoever asks for what it lists, and nobody who asks for its neighbours.
+func TestADamagedNeighbourIsNotInTheWay(t *testing.T) {
+	p, ids := together()
+	s := write(t, 0, p)[0]
+	b := make([]byte, s.Size())
+	if _, err := s.ReadAt(b, 0); err != nil {
+		t.Fatal(err)
+	}
+	const bad = 5 // of 16 frames, of 20 chunks each
+	binary.LittleEndian.PutUint32(b[s.head.frameAt()+bad*frameSize+52:], 0)
+	s.r = bytes.NewReader(b)
+	for name, c := range map[string]struct {
+		ids  []chunk.ID
+		want error
+	}{"before": {ids[:bad*20], nil}, "behind": {ids[(bad+1)*20:], nil}, "it": {ids[bad*20 : (bad+1)*20], ErrDamaged}} {
+		found := 0
+		err := NewSet(s).LookupAll(c.ids, func(int, Location) error { found++; return nil })
+		if !errors.Is(err, c.want) || c.want == nil && found != len(c.ids) {
+			t.Errorf("%s: %d of %d found, %v, want %v", name, found, len(c.ids), err, c.want)
+		}
+	}
+}
+
 // BenchmarkLookupAll looks up what a request asks for: the chunks of some frames that lie together.
 func BenchmarkLookupAll(b *testing.B) {
 	p, ids := together()

@@ -186,15 +186,11 @@ func (s *Segment) inLast(r *room, id chunk.ID) (Location, bool, error) {
 		return Location{}, false, nil
 	}
 	if int64(f.offset)+int64(f.stored) > p.Size || uint64(offset)+uint64(length) > uint64(f.plain) {
-		return Location{}, false, beyond(f)
+		return Location{}, false, damaged("frame %s reaches beyond its pack, or a chunk beyond it", f.id.Short())
 	}
 	return Location{Kind: p.Kind, Epoch: p.Epoch, Pack: p.ID, PackSize: p.Size,
 		FrameID: f.id, FrameOffset: int64(f.offset), FrameStored: f.stored, FramePlain: f.plain,
 		PlainOffset: offset, Length: length, source: s, frame: r.last.number, inPack: f.pack}, true, nil
-}
-
-func beyond(f frameRecord) error {
-	return damaged("frame %s reaches beyond its pack, or a chunk beyond it", f.id.Short())
 }
 
 // widest is how many frames behind are read at once at most, and widestChunks how many chunks of theirs unless a single one has more.
@@ -204,7 +200,7 @@ const (
 )
 
 // behind calls fn for the frames that follow the one of loc in its pack, with their chunks, until it says that it wants no more. They are read
-// together, more of them the further it goes.
+// together, more of them the further it goes. It stops before one that is damaged: whoever asks for what that holds is told by Lookup, and nobody else.
 func (s *Segment) behind(loc Location, fn func(loc Location, refs []chunk.Ref) (more bool, err error)) error {
 	r := s.room()
 	defer s.rooms.Put(r)
@@ -230,7 +226,7 @@ func (s *Segment) behind(loc Location, fn func(loc Location, refs []chunk.Ref) (
 				plain += uint64(ref.Length)
 			}
 			if int64(f.offset)+int64(f.stored) > loc.PackSize || plain > uint64(f.plain) {
-				return beyond(f)
+				return nil
 			}
 			loc.FrameID, loc.FrameOffset, loc.FrameStored, loc.FramePlain = f.id, int64(f.offset), f.stored, f.plain
 			if more, err := fn(loc, refs); err != nil || !more {
@@ -242,7 +238,7 @@ func (s *Segment) behind(loc Location, fn func(loc Location, refs []chunk.Ref) (
 	return nil
 }
 
-// following reads the records of n frames from at on, as long as they are of a pack, and their chunks follow each other.
+// following reads the records of n frames from at on, as long as they are of a pack and right, and their chunks follow each other.
 func (s *Segment) following(r *room, at, n, pack uint32) ([]frameRecord, error) {
 	size := int(n) * frameSize
 	if cap(r.window) < size {
@@ -255,11 +251,8 @@ func (s *Segment) following(r *room, at, n, pack uint32) ([]frameRecord, error) 
 	frames, chunks := make([]frameRecord, 0, n), uint32(0)
 	for ; len(b) > 0; b = b[frameSize:] {
 		f := decodeFrame(b)
-		if f.pack != pack || len(frames) > 0 && f.first != frames[0].first+chunks {
+		if f.pack != pack || f.check(s.head) != nil || len(frames) > 0 && f.first != frames[0].first+chunks {
 			break
-		}
-		if err := f.check(s.head); err != nil {
-			return nil, err
 		}
 		if chunks += f.chunks; len(frames) > 0 && chunks > widestChunks {
 			break

@@ -58,11 +58,7 @@ func Ranges(v Holding, want []chunk.ID, may func(chunk.ID) bool) ([]Range, error
 func Beside(ranges []Range, want []chunk.ID) []chunk.ID {
 	held := map[chunk.ID]bool{}
 	for _, x := range ranges {
-		for _, f := range x.Frames {
-			for _, ref := range f.Refs {
-				held[ref.ID] = true
-			}
-		}
+		wire.AddChunks(held, x.Frames)
 	}
 	return slices.DeleteFunc(slices.Clone(want), func(id chunk.ID) bool { return held[id] })
 }

@@ -106,6 +106,15 @@ func (r *Range) Length() (n int64) {
 	return n
 }
 
+// AddChunks adds everything in frames to a set.
+func AddChunks(to map[chunk.ID]bool, frames []RangeFrame) {
+	for _, f := range frames {
+		for _, ref := range f.Refs {
+			to[ref.ID] = true
+		}
+	}
+}
+
 // RangeFrame is one frame of a range.
 type RangeFrame struct {
 	Stored uint32
