@@ -75,7 +75,7 @@ func TestAnswersHaveKinds(t *testing.T) {
 		code   string
 		want   error
 	}{
-		{404, "NoSuchKey", blobstore.ErrNotFound}, {404, "NoSuchBucket", ErrNoBucket},
+		{404, "NoSuchBucket", ErrNoBucket},
 		{403, "AccessDenied", blobstore.ErrForbidden}, {403, "InvalidAccessKeyId", blobstore.ErrForbidden},
 		{403, "SignatureDoesNotMatch", blobstore.ErrForbidden}, {400, "ExpiredToken", blobstore.ErrForbidden},
 		{403, "RequestTimeTooSkewed", blobstore.ErrForbidden}, {403, "SomethingNew", blobstore.ErrForbidden},
@@ -97,6 +97,53 @@ func TestAnswersHaveKinds(t *testing.T) {
 		}
 		if blobstore.KindOf(err) == blobstore.KindOther {
 			t.Errorf("%d %s: %v has no kind", c.status, c.code, err)
+		}
+	}
+	s := liar(t, func(w http.ResponseWriter, r *http.Request) { answer(w, 404, "NoSuchKey") })
+	if _, err := readAll(s, 0, -1); !errors.Is(err, blobstore.ErrNotFound) {
+		t.Errorf("404 NoSuchKey: got %v, want not found", err)
+	}
+}
+
+// TestWritesWhileFoldersGo plays MinIO where a put or a copy loses the race with the removal of its prefix.
+func TestWritesWhileFoldersGo(t *testing.T) {
+	data := []byte("all of it")
+	for _, c := range []struct {
+		status int
+		code   string
+		times  int32
+		want   error // of a put
+		writes int32
+	}{
+		{403, "AccessDenied", 1, nil, 2}, {403, "AccessDenied", 2, nil, 3}, {403, "AccessDenied", 9, blobstore.ErrForbidden, 3},
+		{404, "NoSuchKey", 2, nil, 3}, {404, "NoSuchKey", 9, blobstore.ErrUnavailable, 3},
+		{403, "SignatureDoesNotMatch", 9, blobstore.ErrForbidden, 1},
+	} {
+		var writes atomic.Int32
+		s := liar(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodHead {
+				object(w, len(data))
+				return
+			}
+			copying := r.Header.Get("X-Amz-Copy-Source") != ""
+			if b, err := io.ReadAll(r.Body); err != nil || !copying && string(b) != string(data) {
+				t.Errorf("a write brings %q, %v", b, err)
+			}
+			if writes.Add(1) <= c.times {
+				answer(w, c.status, c.code)
+				return
+			}
+			w.Header().Set("ETag", `"x"`)
+			if copying {
+				_, _ = io.WriteString(w, `<CopyObjectResult><ETag>"x"</ETag></CopyObjectResult>`)
+			}
+		})
+		if err := s.Put(t.Context(), "k", data); !errors.Is(err, c.want) || writes.Load() != c.writes {
+			t.Errorf("%d of %s: put ends with %v after %d writes; want %v after %d", c.times, c.code, err, writes.Load(), c.want, c.writes)
+		}
+		writes.Store(0)
+		if err := s.Copy(t.Context(), "k", "l"); (err == nil) != (c.want == nil) || writes.Load() != c.writes {
+			t.Errorf("%d of %s: copy ends with %v after %d writes; want %d", c.times, c.code, err, writes.Load(), c.writes)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func (s *Store) PutIfAbsent(ctx context.Context, key string, data []byte) (bool,
 // errTaken is how a condition that failed comes out of put.
 var errTaken = errors.New("key is taken")
 
-// put sends one request. sum is asked for only when the call is allowed at all.
+// put sends one request, or a few where folders come and go. sum is asked for only when the call is allowed at all.
 func (s *Store) put(ctx context.Context, op, key string, data []byte, kind blobstore.Checksum, sum func() []byte, o minio.PutObjectOptions) error {
 	if err := blobstore.CheckPut(key, len(data)); err != nil {
 		return fmt.Errorf("s3 %s: %w", op, err)
@@ -65,21 +65,41 @@ func (s *Store) put(ctx context.Context, op, key string, data []byte, kind blobs
 		// Without TLS the payload must be signed, or anybody on the way could replace it.
 		sha256Hex = hex.EncodeToString(blobstore.ChecksumSHA256.Sum(data))
 	}
-	wctx, watch := newWatch(ctx, s.o.StallTimeout)
-	body := &upload{watch: watch, rest: data}
-	defer body.release()
-	defer watch.end()
-	info, err := s.core.PutObject(context.WithValue(wctx, uploadKey{}, body), s.o.Bucket, s.prefix+key, body, int64(len(data)), md5Base64, sha256Hex, o)
+	var info minio.UploadInfo
+	err := whileFoldersGo(func() (err error) {
+		wctx, watch := newWatch(ctx, s.o.StallTimeout)
+		body := &upload{watch: watch, rest: data}
+		defer body.release()
+		defer watch.end()
+		info, err = s.core.PutObject(context.WithValue(wctx, uploadKey{}, body), s.o.Bucket, s.prefix+key, body, int64(len(data)), md5Base64, sha256Hex, o)
+		return stalled(wctx, err)
+	})
 	switch c := code(err); {
 	case c == "PreconditionFailed" || c == "ConditionalRequestConflict":
 		return fmt.Errorf("s3 %s %s: %w", op, key, errTaken)
+	case c == "NoSuchKey": // a put has no key that could be missing
+		return wrap(ctx, op, key, fmt.Errorf("%w: %v", blobstore.ErrUnavailable, err))
 	case err != nil:
-		return wrap(ctx, op, key, stalled(wctx, err))
+		return wrap(ctx, op, key, err)
 	}
 	if want := o.UserMetadata[crc32cHeader]; want != "" && info.ChecksumCRC32C != "" && info.ChecksumCRC32C != want {
 		return wrap(ctx, op, key, fmt.Errorf("%w: service computed CRC-32C %s, we %s", blobstore.ErrDamaged, info.ChecksumCRC32C, want))
 	}
 	return nil
+}
+
+// whileFoldersGo repeats a request that writes where the service says that access is denied or that
+// the key is not there. MinIO keeps a prefix as a folder and removes it with its last object; a write
+// that makes the folder in the same moment may lose the race and is told one of the two
+// (minio/minio#15157, #12914). A denial that is meant is said again: it costs two requests more.
+func whileFoldersGo(write func() error) error {
+	for again := 2; ; again-- {
+		err := write()
+		c := code(err)
+		if again == 0 || c != "AccessDenied" && c != "NoSuchKey" {
+			return err
+		}
+	}
 }
 
 const crc32cHeader = "X-Amz-Checksum-Crc32c"
@@ -120,7 +140,11 @@ func (s *Store) Copy(ctx context.Context, from, to string) error {
 	if err != nil || from == to {
 		return err
 	}
-	info, err := s.core.CopyObject(ctx, s.o.Bucket, s.prefix+from, s.o.Bucket, s.prefix+to, nil, minio.CopySrcOptions{}, minio.PutObjectOptions{})
+	var info minio.ObjectInfo
+	err = whileFoldersGo(func() (err error) {
+		info, err = s.core.CopyObject(ctx, s.o.Bucket, s.prefix+from, s.o.Bucket, s.prefix+to, nil, minio.CopySrcOptions{}, minio.PutObjectOptions{})
+		return err
+	})
 	if err != nil {
 		return wrap(ctx, "copy", to, err)
 	}
