@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"loggia/api/v1"
 	"loggia/gallery"
 	"loggia/transfer/chunk"
 	"loggia/transfer/pull"
@@ -132,17 +133,21 @@ func (t *tree) Close() error {
 	return t.body.Close()
 }
 
-// Fetch asks for chunks of spans.
-func (d *Disk) Fetch(ctx context.Context, want []pull.Want, fn func(stored []byte, refs []chunk.Ref) error) error {
+// Fetch implements pull.Source.
+func (d *Disk) Fetch(ctx context.Context, want []pull.Want, checked bool, fn func(stored []byte, refs []chunk.Ref) error) error {
 	body, err := asking(want)
 	if err != nil {
 		return err
 	}
-	return d.again(ctx, func() error { return d.fetch(ctx, body, fn) })
+	return d.again(ctx, func() error { return d.fetch(ctx, body, checked, fn) })
 }
 
-func (d *Disk) fetch(ctx context.Context, body []byte, fn func(stored []byte, refs []chunk.Ref) error) error {
-	resp, err := d.c.open(ctx, call{method: http.MethodPost, path: d.path + "/frames", body: body})
+func (d *Disk) fetch(ctx context.Context, body []byte, checked bool, fn func(stored []byte, refs []chunk.Ref) error) error {
+	q := call{method: http.MethodPost, path: d.path + "/frames", body: body}
+	if !checked {
+		q.header = map[string]string{v1.UncheckedHeader: "1"}
+	}
+	resp, err := d.c.open(ctx, q)
 	if err != nil {
 		return err
 	}

@@ -243,7 +243,8 @@ func (h *handler) frames(w http.ResponseWriter, r *http.Request) {
 		respond.Error(h.log, w, r, err)
 		return
 	}
-	h.stream(w, r, func(out *wire.Writer) error { return h.d.Frames(r.Context(), v, asks, out) })
+	unchecked := r.Header.Get(v1.UncheckedHeader) == "1"
+	h.stream(w, r, func(out *wire.Writer) error { return h.d.Frames(r.Context(), v, asks, unchecked, out) })
 }
 
 // maxAsks bounds a request for frames, in bytes: 64 Ki chunks.

@@ -38,8 +38,9 @@ type Version struct {
 type Disks interface {
 	// Tree writes the nodes of the disk's manifest.
 	Tree(ctx context.Context, d Version, w *wire.Writer) error
-	// Frames writes frames that hold the chunks asked for; one that is not in its span is refused.
-	Frames(ctx context.Context, d Version, asks []Ask, w *wire.Writer) error
+	// Frames writes frames that hold the chunks asked for; one that is not in its span is refused. unchecked: the client checks
+	// each, and asks without it for what came wrong.
+	Frames(ctx context.Context, d Version, asks []Ask, unchecked bool, w *wire.Writer) error
 	// Links says which of these chunks the caller may read from the region's store, and gives links to them.
 	Links(ctx context.Context, d Version, asks []Ask) (v1.Links, error)
 }

@@ -60,4 +60,7 @@ const (
 	RequestIDHeader = "Loggia-Request-Id"
 	// AgeHeader is how old the state was that a read answered from, in seconds, where it may be stale.
 	AgeHeader = "Loggia-State-Age"
+	// UncheckedHeader: "1" in a request for frames says that the client looks at each itself, and will ask without the header for
+	// what is wrong: the node sends what its store gives.
+	UncheckedHeader = "Loggia-Unchecked"
 )

@@ -66,7 +66,7 @@ func (r *Reader) Tree(ctx context.Context, d data.Version, w *wire.Writer) error
 }
 
 // Frames implements data.Disks.
-func (r *Reader) Frames(ctx context.Context, d data.Version, asks []data.Ask, w *wire.Writer) error {
+func (r *Reader) Frames(ctx context.Context, d data.Version, asks []data.Ask, unchecked bool, w *wire.Writer) error {
 	disk, err := r.find(ctx, d)
 	if err != nil {
 		return err
@@ -88,6 +88,7 @@ func (r *Reader) Frames(ctx context.Context, d data.Version, asks []data.Ask, w 
 		return damaged(err)
 	}
 	o := r.o.Serve
+	o.Unchecked = unchecked
 	if !r.o.All(ctx, disk.Domain) {
 		o.Whole = serve.OnlyThose(may)
 	}

@@ -20,7 +20,7 @@ func (o *one) LookupAll(_ []chunk.ID, found func(i int, loc index.Location) erro
 	return found(0, index.Location{})
 }
 
-func (o *one) ReadFrames(context.Context, []index.Location, int, repository.UseFrame) error {
+func (o *one) ReadFrames(context.Context, []index.Location, repository.ReadOptions, repository.UseFrame) error {
 	return nil
 }
 

@@ -74,7 +74,7 @@ func (c *cluster) frames(t *testing.T, region string, u user, gallery string) se
 	disk := cl.Disk(gallery, "base", "1.0.0", -1)
 	out := sent{asked: only(t, disk), foreign: map[chunk.ID]bool{}}
 	plain := make([]byte, frame.MaxPlain)
-	err = disk.Fetch(t.Context(), []pull.Want{{IDs: slices.Collect(maps.Keys(out.asked))}}, func(stored []byte, refs []chunk.Ref) error {
+	err = disk.Fetch(t.Context(), []pull.Want{{IDs: slices.Collect(maps.Keys(out.asked))}}, false, func(stored []byte, refs []chunk.Ref) error {
 		got, err := frame.Decode(plain[:0], stored, dec)
 		if err != nil {
 			return err

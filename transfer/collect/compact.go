@@ -87,7 +87,7 @@ func (c *compactor) pack(from candidate, d *pack.Directory) error {
 	for i := range d.Frames {
 		frames[d.Frames[i].ID] = &d.Frames[i]
 	}
-	return c.Repository.ReadFrames(c.ctx, locs, 0, func(loc index.Location, stored, _ []byte) error {
+	return c.Repository.ReadFrames(c.ctx, locs, repository.ReadOptions{}, func(loc index.Location, stored, _ []byte) error {
 		return c.frame(frames[loc.FrameID], live[loc.FrameID], stored)
 	})
 }

@@ -49,10 +49,12 @@ func (f *fetcher) fetch(ctx context.Context, j *job) error {
 		}
 		requests = f.rest()
 	}
-	for _, want := range requests {
-		if err := f.fromSource(ctx, want); err != nil {
-			return err
-		}
+	err := f.fromSource(ctx, requests, false)
+	if errors.Is(err, ErrVerification) {
+		err = f.fromSource(ctx, f.rest(), true)
+	}
+	if err != nil {
+		return err
 	}
 	if len(f.left) > 0 {
 		return fmt.Errorf("%w: the source left out %d chunks", ErrVerification, len(f.left))
@@ -67,18 +69,24 @@ func (f *fetcher) begin(j *job) {
 	}
 }
 
-// fromSource fetches what is wanted, all of it.
-func (f *fetcher) fromSource(ctx context.Context, want []Want) error {
-	var own error
-	err := f.src.Fetch(ctx, want, func(stored []byte, refs []chunk.Ref) error {
-		f.wire.Add(int64(len(stored)))
-		own = f.place(stored, refs)
-		return own
-	})
-	if own != nil {
-		return own
+// fromSource fetches what is wanted, all of it. ErrVerification: something came wrong.
+func (f *fetcher) fromSource(ctx context.Context, requests [][]Want, checked bool) error {
+	f.waste = 0
+	for _, want := range requests {
+		var own error
+		err := f.src.Fetch(ctx, want, checked, func(stored []byte, refs []chunk.Ref) error {
+			f.wire.Add(int64(len(stored)))
+			own = f.place(stored, refs)
+			return own
+		})
+		if own != nil {
+			return own
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // place unpacks a frame, checks the chunks that are wanted, and writes them where they belong. After an error all that the

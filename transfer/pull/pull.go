@@ -33,13 +33,14 @@ type NodeReader interface {
 type Source interface {
 	Tree(ctx context.Context) (NodeReader, error)
 	// Fetch calls fn for frames that together hold every chunk wanted, one at a time. The bytes are
-	// valid until fn returns. An error of fn ends it, and so does ctx, soon.
-	Fetch(ctx context.Context, want []Want, fn func(stored []byte, refs []chunk.Ref) error) error
+	// valid until fn returns. An error of fn ends it, and so does ctx, soon. checked: the source is to look
+	// at what it sends, and to do what it can about damage; all is asked for without it first, since the puller looks anyway.
+	Fetch(ctx context.Context, want []Want, checked bool, fn func(stored []byte, refs []chunk.Ref) error) error
 }
 
 // Direct gives some of what is wanted past the Source, which gives the rest.
 type Direct interface {
-	// Fetch is Source.Fetch for what it can give. That it leaves chunks out, or fails, fails no pull; an error of
+	// Fetch is Source.Fetch, unchecked, for what it can give. That it leaves chunks out, or fails, fails no pull; an error of
 	// fn ends it, and so does ctx, soon.
 	Fetch(ctx context.Context, want []Want, fn func(stored []byte, refs []chunk.Ref) error) error
 }

@@ -212,6 +212,17 @@ func TestWhatIsNotTheDiskIsRefused(t *testing.T) {
 	}
 }
 
+// A source that does not look at what its store gives is asked to, once something came wrong.
+func TestWhatComesWrongIsAskedForChecked(t *testing.T) {
+	g := newRig(t, 24<<20)
+	n := newNode(g.g, g.d)
+	n.unsound = true
+	if _, err := Run(t.Context(), n, g.options()); err != nil {
+		t.Fatal(err)
+	}
+	g.check()
+}
+
 // refused checks that a pull fails and leaves what was there.
 func refused(t *testing.T, g *rig, n *node, seed ...SeedSource) {
 	t.Helper()

@@ -29,6 +29,7 @@ type node struct {
 	alter    func(n int, stored []byte, refs []chunk.Ref, pass func([]byte, []chunk.Ref) error) error
 	frames   atomic.Int64
 	tree     func(list) list
+	unsound  bool // sends wrong bytes where it is not asked to look
 }
 
 func newNode(g *servetest.Region, d intake.Result) *node {
@@ -65,7 +66,7 @@ func (n *node) Tree(ctx context.Context) (NodeReader, error) {
 	return &l, nil
 }
 
-func (n *node) Fetch(ctx context.Context, want []Want, fn func([]byte, []chunk.Ref) error) error {
+func (n *node) Fetch(ctx context.Context, want []Want, checked bool, fn func([]byte, []chunk.Ref) error) error {
 	n.requests.Add(1)
 	root, err := manifest.Open(ctx, n.view, n.root)
 	if err != nil {
@@ -79,8 +80,14 @@ func (n *node) Fetch(ctx context.Context, want []Want, fn func([]byte, []chunk.R
 	if err != nil {
 		return err
 	}
-	missing, err := serve.Local{View: n.view, Options: n.o}.Fetch(ctx, ids, func(stored []byte, refs []chunk.Ref) error {
+	o := n.o
+	o.Unchecked = !checked
+	missing, err := serve.Local{View: n.view, Options: o}.Fetch(ctx, ids, func(stored []byte, refs []chunk.Ref) error {
 		n.stored.Add(int64(len(stored)))
+		if n.unsound && !checked {
+			stored = bytes.Clone(stored)
+			stored[len(stored)-3] ^= 1
+		}
 		if n.alter != nil {
 			return n.alter(int(n.frames.Add(1)), stored, refs, fn)
 		}

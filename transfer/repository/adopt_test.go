@@ -186,7 +186,7 @@ func TestDamagedPack(t *testing.T) {
 		_, frameErr := v.ReadFrame(t.Context(), loc, nil)
 		_, chunkErr := v.ReadChunk(t.Context(), id)
 		_, nodeErr := v.Node(t.Context(), id)
-		framesErr := v.ReadFrames(t.Context(), []index.Location{loc}, 0, func(index.Location, []byte, []byte) error { return nil })
+		framesErr := v.ReadFrames(t.Context(), []index.Location{loc}, ReadOptions{}, func(index.Location, []byte, []byte) error { return nil })
 		return []error{frameErr, chunkErr, nodeErr, framesErr}
 	}
 	put := func(b []byte) {

@@ -104,7 +104,7 @@ func (w *Writer) readPending(loc index.Location, buf []byte) (stored []byte, dur
 
 // ReadFrames is Repository.ReadFrames for locations of LookupAll. Frames that are in no pack yet come first, one by
 // one, through a buffer of the Repository's pool, and with no room.
-func (w *Writer) ReadFrames(ctx context.Context, locs []index.Location, room int, fn UseFrame) error {
+func (w *Writer) ReadFrames(ctx context.Context, locs []index.Location, o ReadOptions, fn UseFrame) error {
 	durable, most := make([]index.Location, 0, len(locs)), 0
 	var pending []index.Location
 	seen := map[digest.Digest]bool{}
@@ -121,7 +121,7 @@ func (w *Writer) ReadFrames(ctx context.Context, locs []index.Location, room int
 	if err != nil {
 		return err
 	}
-	return w.repo.ReadFrames(ctx, append(durable, late...), room, fn)
+	return w.repo.ReadFrames(ctx, append(durable, late...), o, fn)
 }
 
 // readAllPending returns where those lie that have gone into a pack meanwhile.

@@ -54,7 +54,7 @@ func TestHeldFramesAreReadWhereverTheyAre(t *testing.T) {
 	read := func(locs []index.Location) {
 		t.Helper()
 		got := 0
-		err := w.ReadFrames(ctx, locs, 0, func(loc index.Location, b, _ []byte) error {
+		err := w.ReadFrames(ctx, locs, ReadOptions{}, func(loc index.Location, b, _ []byte) error {
 			refs, err := loc.Chunks()
 			if err != nil || !bytes.Equal(b, stored[refs[0].ID]) {
 				t.Errorf("another frame, %v", err)
@@ -95,7 +95,7 @@ func TestHeldFramesAreReadWhereverTheyAre(t *testing.T) {
 		t.Fatal(err)
 	}
 	read(inPacks(mixed))
-	if err := w.ReadFrames(context.Background(), lost, 0, func(index.Location, []byte, []byte) error { return nil }); !errors.Is(err, ErrMissing) {
+	if err := w.ReadFrames(context.Background(), lost, ReadOptions{}, func(index.Location, []byte, []byte) error { return nil }); !errors.Is(err, ErrMissing) {
 		t.Errorf("a frame that was dropped: %v, want ErrMissing", err)
 	}
 }

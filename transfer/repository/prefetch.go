@@ -35,7 +35,7 @@ func (v *View) Prefetch(ctx context.Context, ids []chunk.ID) (n int) {
 	if len(read) < 2 { // Node does as well
 		return len(ids)
 	}
-	err := v.ReadFrames(ctx, read, 0, func(loc index.Location, stored, _ []byte) error {
+	err := v.ReadFrames(ctx, read, ReadOptions{}, func(loc index.Location, stored, _ []byte) error {
 		plain, err := frame.Decode(nil, stored, v.Decoder)
 		if err != nil {
 			return err

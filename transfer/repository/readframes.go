@@ -28,12 +28,11 @@ const (
 
 // ReadFrames reads the frames of many locations with few requests: each frame once, in order of
 // place, neighbours together. fn is called by one goroutine at a time; stored is valid until it
-// returns, and its id was checked. Memory: up to readAhead buffers from the pool, taken together before
-// the first request, of at most 4 MiB each, together a quarter of what the pool has free, but never less than the longest frame; and room bytes
-// that fn may use, the same at each call. Where fn waits for memory of another pool user, that
-// user must not wait for this one's: give readers and writers pools of their own.
+// returns, and its id was checked unless o says otherwise. Memory: up to readAhead buffers from the pool, taken together before
+// the first request, of at most 4 MiB each, together a quarter of what the pool has free, but never less than the longest frame; and o.Room.
+// Where fn waits for memory of another pool user, that user must not wait for this one's: give readers and writers pools of their own.
 // Errors: fn's own, ErrDamaged, ErrMissing, or the store's.
-func (r *Repository) ReadFrames(ctx context.Context, locs []index.Location, room int, fn UseFrame) error {
+func (r *Repository) ReadFrames(ctx context.Context, locs []index.Location, o ReadOptions, fn UseFrame) error {
 	share := (r.Pool.Budget() - r.Pool.Lent()) / readShare
 	spans := coalesce(locs, min(readSpan, share))
 	if len(spans) == 0 {
@@ -44,11 +43,25 @@ func (r *Repository) ReadFrames(ctx context.Context, locs []index.Location, room
 		most = max(most, s.length())
 	}
 	n := max(1, min(readAhead, len(spans), int(share)/most))
-	mem, err := r.Pool.Get(ctx, n*most+room)
+	mem, err := r.Pool.Get(ctx, n*most+o.Room)
 	if err != nil {
 		return fmt.Errorf("memory to read frames: %w", err)
 	}
-	return r.readSpans(ctx, spans, mem, n, most, fn)
+	return r.readSpans(ctx, spans, mem, n, most, func(loc index.Location, stored, room []byte) error {
+		if o.Unchecked == nil || !o.Unchecked(loc) {
+			if err := r.checkFrame(loc, stored); err != nil {
+				return err
+			}
+		}
+		return fn(loc, stored, room)
+	})
+}
+
+// ReadOptions say how frames are read. The zero value checks each and lends no room.
+type ReadOptions struct {
+	Room int // bytes that are lent to work in, the same at each call
+	// Unchecked names frames whose ids are not computed: who takes their bytes checks what it takes. nil: none.
+	Unchecked func(index.Location) bool
 }
 
 // UseFrame uses a frame that was read, and has room to work in, of the size that was asked for, or none.
@@ -97,7 +110,7 @@ func (r *Repository) readSpans(ctx context.Context, spans []span, mem *buffer.Bu
 			case <-ctx.Done():
 				return ctx.Err()
 			}
-			if err := r.useSpan(f.span, f.buf, mem.Bytes()[n*most:], fn); err != nil {
+			if err := useSpan(f.span, f.buf, mem.Bytes()[n*most:], fn); err != nil {
 				return err
 			}
 			free <- f.buf
@@ -107,13 +120,10 @@ func (r *Repository) readSpans(ctx context.Context, spans []span, mem *buffer.Bu
 	return g.Wait()
 }
 
-func (r *Repository) useSpan(s span, buf, room []byte, fn UseFrame) error {
+func useSpan(s span, buf, room []byte, fn UseFrame) error {
 	for _, loc := range s {
 		at := loc.FrameOffset - s[0].FrameOffset
 		stored := buf[at : at+int64(loc.FrameStored) : at+int64(loc.FrameStored)]
-		if err := r.checkFrame(loc, stored); err != nil {
-			return err
-		}
 		if err := fn(loc, stored, room); err != nil {
 			return err
 		}

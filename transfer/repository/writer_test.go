@@ -106,7 +106,7 @@ func TestReadFrames(t *testing.T) {
 	}
 	g.r.Shuffle(len(locs), func(i, j int) { locs[i], locs[j] = locs[j], locs[i] })
 	before := g.repo.Requests()
-	err = v.ReadFrames(t.Context(), locs, 0, func(loc index.Location, stored, _ []byte) error {
+	err = v.ReadFrames(t.Context(), locs, ReadOptions{}, func(loc index.Location, stored, _ []byte) error {
 		if string(want[loc.FrameID]) != string(stored) {
 			t.Errorf("frame %s: %d bytes, want %d", loc.FrameID.Short(), len(stored), len(want[loc.FrameID]))
 		}
@@ -120,12 +120,12 @@ func TestReadFrames(t *testing.T) {
 		t.Errorf("%d requests for neighbours", n)
 	}
 	stop := errors.New("enough")
-	if err := v.ReadFrames(t.Context(), locs, 0, func(index.Location, []byte, []byte) error { return stop }); !errors.Is(err, stop) {
+	if err := v.ReadFrames(t.Context(), locs, ReadOptions{}, func(index.Location, []byte, []byte) error { return stop }); !errors.Is(err, stop) {
 		t.Errorf("error of fn: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := v.ReadFrames(ctx, locs, 0, func(index.Location, []byte, []byte) error { return nil }); !errors.Is(err, context.Canceled) {
+	if err := v.ReadFrames(ctx, locs, ReadOptions{}, func(index.Location, []byte, []byte) error { return nil }); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

@@ -20,6 +20,9 @@ type Options struct {
 	// Whole says whether the reader may have every chunk of a frame, and so the frame as it is
 	// stored. nil: yes.
 	Whole func(refs []chunk.Ref) bool
+	// Unchecked sends frames that go out as they are stored without a look at their ids: who asks checks each, and asks without this
+	// for what was wrong. It saves a hash of all that is sent.
+	Unchecked bool
 	// Damaged is told of frames that the repository should have and cannot give: repair is called
 	// for. nil: nobody is told.
 	Damaged func(error)
@@ -30,7 +33,7 @@ type Holding interface {
 	// LookupAll calls found for every one of ids that is there, with its place in ids.
 	LookupAll(ids []chunk.ID, found func(i int, loc index.Location) error) error
 	// ReadFrames and ReadFrame read what LookupAll found, as Repository's do.
-	ReadFrames(ctx context.Context, locs []index.Location, room int, fn repository.UseFrame) error
+	ReadFrames(ctx context.Context, locs []index.Location, o repository.ReadOptions, fn repository.UseFrame) error
 	ReadFrame(ctx context.Context, loc index.Location, buf []byte) ([]byte, error)
 }
 
@@ -43,7 +46,7 @@ type FrameWriter interface {
 // Frames sends frames that together hold the wanted chunks, and the ids of those that are not there or
 // cannot be read, which it also returns. A frame of which at least half of the plain bytes is wanted
 // goes out as it is stored; of the others the wanted chunks are framed anew, neighbours together.
-// Every frame read has the id that the index says, every chunk framed anew its own.
+// Every frame has the id that the index says, unless Options.Unchecked, and every chunk framed anew its own.
 //
 // Memory: that of ReadFrames first, with room for what is framed anew; then, for what could not be done so, one piece of Options.Pool of
 // at most a few MiB, never both at once, so that both may be of the same pool.
@@ -92,7 +95,10 @@ func (s *sender) sendTogether(ctx context.Context, pieces []*piece) (left []*pie
 		}
 	}
 	var refused error // by the writer
-	err = s.view.ReadFrames(ctx, locs, anew.most(), func(loc index.Location, stored, room []byte) error {
+	o := repository.ReadOptions{Room: anew.most(), Unchecked: func(loc index.Location) bool {
+		return s.Unchecked || byFrame[loc.FrameID].refs == nil // framer.use checks the chunks
+	}}
+	err = s.view.ReadFrames(ctx, locs, o, func(loc index.Location, stored, room []byte) error {
 		p := byFrame[loc.FrameID]
 		if p.refs == nil {
 			refused = anew.take(p, stored, room)

@@ -17,6 +17,7 @@ import (
 	"loggia/transfer/chunk"
 	"loggia/transfer/codec"
 	"loggia/transfer/frame"
+	"loggia/transfer/index"
 	"loggia/transfer/intake"
 	"loggia/transfer/manifest"
 	"loggia/transfer/pack"
@@ -206,13 +207,10 @@ func eachPack(t *testing.T, g *servetest.Region, fn func(key string)) {
 	}
 }
 
-func TestDamagedFramesAreMissing(t *testing.T) {
-	r := servetest.Random(t)
-	g := servetest.New(t, servetest.Memory())
-	d := g.Publish(servetest.NewDisk(r, 32<<20), servetest.Params())
-	v := g.View()
-	all := chunksIn(t, v, d)
-	loc, ok, err := v.Lookup(all[0])
+// spoil changes a byte of the frame of a chunk in its store.
+func spoil(t *testing.T, g *servetest.Region, v *repository.View, id chunk.ID) index.Location {
+	t.Helper()
+	loc, ok, err := v.Lookup(id)
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
@@ -230,6 +228,16 @@ func TestDamagedFramesAreMissing(t *testing.T) {
 			}
 		}
 	})
+	return loc
+}
+
+func TestDamagedFramesAreMissing(t *testing.T) {
+	r := servetest.Random(t)
+	g := servetest.New(t, servetest.Memory())
+	d := g.Publish(servetest.NewDisk(r, 32<<20), servetest.Params())
+	v := g.View()
+	all := chunksIn(t, v, d)
+	spoil(t, g, v, all[0])
 	for _, whole := range []bool{true, false} {
 		told := 0
 		o := options(g)
@@ -260,6 +268,35 @@ func TestDamagedFramesAreMissing(t *testing.T) {
 	got := newReceived(t, g)
 	if missing, err := Frames(t.Context(), v, all, options(g), got); err != nil || len(missing) != len(unique(all)) {
 		t.Fatalf("%d of %d missing, %v", len(missing), len(all), err)
+	}
+}
+
+// asStored keeps the ids of the bytes that it gets.
+type asStored map[chunk.ID]bool
+
+func (a asStored) Frame(_ []chunk.Ref, stored []byte) error {
+	a[frame.ID(stored)] = true
+	return nil
+}
+
+func (a asStored) Missing([]chunk.ID) error { return nil }
+
+// What is framed anew is checked even for a reader that looks at every frame itself: it could not tell what was wrong.
+func TestUncheckedFramesGoOutAsTheyAreStored(t *testing.T) {
+	r := servetest.Random(t)
+	g := servetest.New(t, servetest.Memory())
+	d := g.Publish(servetest.NewDisk(r, 32<<20), servetest.Params())
+	v := g.View()
+	all := chunksIn(t, v, d)
+	loc := spoil(t, g, v, all[0])
+	for _, c := range []struct{ whole, unchecked, missing bool }{{true, true, false}, {false, true, true}, {true, false, true}} {
+		o := options(g)
+		o.Unchecked, o.Whole = c.unchecked, func([]chunk.Ref) bool { return c.whole }
+		got := asStored{}
+		missing, err := Frames(t.Context(), v, all, o, got)
+		if err != nil || (len(missing) > 0) != c.missing || got[loc.FrameID] {
+			t.Errorf("%+v: %d of %d missing, %v", c, len(missing), len(all), err)
+		}
 	}
 }
 

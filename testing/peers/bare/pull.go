@@ -64,12 +64,14 @@ func (s *source) Tree(ctx context.Context) (pull.NodeReader, error) {
 }
 
 // Fetch implements pull.Source.
-func (s *source) Fetch(ctx context.Context, want []pull.Want, fn func(stored []byte, refs []chunk.Ref) error) error {
+func (s *source) Fetch(ctx context.Context, want []pull.Want, checked bool, fn func(stored []byte, refs []chunk.Ref) error) error {
 	var ids []chunk.ID
 	for _, w := range want {
 		ids = append(ids, w.IDs...)
 	}
-	missing, err := serve.Local{View: s.region.view, Options: s.region.serving()}.Fetch(ctx, ids, fn)
+	o := s.region.serving()
+	o.Unchecked = !checked
+	missing, err := serve.Local{View: s.region.view, Options: o}.Fetch(ctx, ids, fn)
 	if err == nil && len(missing) > 0 {
 		err = errors.New("the repository lacks chunks")
 	}
