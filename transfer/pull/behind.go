@@ -11,7 +11,7 @@ import (
 // behindSize is how many bytes of small writes wait at most, and as many are being written. Writing begins with behindLeast of them, or
 // where so many chunks wait to be there for everybody, of which a second one would be fetched again.
 const (
-	behindSize   = 1 << 20
+	behindSize   = 4 << 20
 	behindLeast  = behindSize / 2
 	behindChunks = 1 << 10
 )
@@ -128,18 +128,14 @@ func (b *behind) run() {
 	}
 }
 
-// write writes a batch, neighbours at once.
+// write writes a batch.
 func (b *behind) write(full *batch, room []byte) error {
-	slices.SortFunc(full.pieces, func(x, y piece) int { return cmp.Compare(x.at, y.at) })
-	for rest := full.pieces; len(rest) > 0; {
-		at, data := rest[0].at, room[:0]
-		for len(rest) > 0 && rest[0].at == at+int64(len(data)) {
-			data = append(data, full.buf[rest[0].lo:rest[0].hi]...)
-			rest = rest[1:]
-		}
-		if err := b.out.store(data, at); err != nil {
-			return err
-		}
+	begin, err := b.writeTogether(full, room)
+	if err != nil {
+		return err
+	}
+	if begin {
+		startWriteback(b.out.file)
 	}
 	for _, p := range full.fresh {
 		if err := b.done.Add(p.id, uint64(p.at)); err != nil {
@@ -147,6 +143,27 @@ func (b *behind) write(full *batch, room []byte) error {
 		}
 	}
 	return nil
+}
+
+// writeTogether makes the writes of a batch, neighbours at once, while none goes past the page cache: the kernel would let each wait for
+// those, and those for it. It says whether the kernel is to begin with what was written.
+func (b *behind) writeTogether(full *batch, room []byte) (begin bool, err error) {
+	slices.SortFunc(full.pieces, func(x, y piece) int { return cmp.Compare(x.at, y.at) })
+	b.out.past.Lock()
+	defer b.out.past.Unlock()
+	for rest := full.pieces; len(rest) > 0; {
+		at, data := rest[0].at, room[:0]
+		for len(rest) > 0 && rest[0].at == at+int64(len(data)) {
+			data = append(data, full.buf[rest[0].lo:rest[0].hi]...)
+			rest = rest[1:]
+		}
+		due, err := b.out.put(data, at)
+		if err != nil {
+			return false, err
+		}
+		begin = begin || due
+	}
+	return begin, nil
 }
 
 func (b *batch) empty() bool { return len(b.pieces) == 0 && len(b.fresh) == 0 }

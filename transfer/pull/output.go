@@ -30,8 +30,9 @@ type output struct {
 	uncached atomic.Pointer[os.File] // for whole blocks, where that is possible
 	reopened *os.File                // what uncached was set to
 
-	turn  sync.Mutex // held while writing
-	dirty int64      // bytes written since writeback was begun; guarded by turn
+	past  sync.RWMutex // held for reading while blocks are written past the page cache, for writing by who would wait for them in the kernel
+	turn  sync.Mutex   // held while writing
+	dirty int64        // bytes written since writeback was begun; guarded by turn
 }
 
 // writeback is how many bytes are written before the kernel is told to begin with them. Left to itself it keeps them until

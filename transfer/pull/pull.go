@@ -76,7 +76,7 @@ type Options struct {
 	Repack   func(ctx context.Context, from string, to *os.File) error
 	TempDir  string // for what does not fit into memory; "" is the system's
 	InFlight int    // requests at once, default 4
-	Workers  int    // goroutines that read and hash local data, default 2
+	Workers  int    // goroutines that read and hash local data, default 4: most of the time they wait for the disk
 	Progress func(Progress)
 	// Nodes, where it is set, is given every node of the manifest, each checked against its parent.
 	Nodes manifest.PutFunc
@@ -107,7 +107,7 @@ func Run(ctx context.Context, src Source, o Options) (Progress, error) {
 		p.o.InFlight = 4
 	}
 	if p.o.Workers < 1 {
-		p.o.Workers = 2
+		p.o.Workers = 4
 	}
 	err := p.run(ctx)
 	return p.progress(), err

@@ -15,7 +15,9 @@ const blockSize = 4 << 10
 // writeBlocks writes whole blocks from memory that begins at a multiple of their size.
 func (o *output) writeBlocks(b []byte, off int64) error {
 	if f := o.uncached.Load(); f != nil {
+		o.past.RLock()
 		_, err := f.WriteAt(b, off)
+		o.past.RUnlock()
 		if !errors.Is(err, syscall.EINVAL) && !errors.Is(err, syscall.EOPNOTSUPP) {
 			if err != nil {
 				return fmt.Errorf("output: %w", err)
