@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"loggia/internal/digest"
 )
 
 // Piece is a chunk or a hole of a span. Pieces come in order and without gaps.
 type Piece struct {
 	Hole   bool
+	ID     ID    // of a chunk
 	Offset int64 // from the begin of the span, in bytes
 	Length int
 }
@@ -30,9 +29,6 @@ type Dense struct{ io.ReaderAt }
 // NextData says that everything may be data.
 func (Dense) NextData(off int64) (start, end int64, err error) { return off, 1<<63 - 1, nil }
 
-// Hash returns the id of a chunk with these plain bytes.
-func Hash(b []byte) ID { return digest.Of(b) }
-
 // Cutter cuts spans, one at a time, for one goroutine. Its memory is the buffer it was given.
 type Cutter struct {
 	params Params
@@ -46,7 +42,13 @@ type Cutter struct {
 	begin  int64
 	hole   int64
 	emit   func(Piece, []byte) error
+
+	cut    []Piece // that are hashed together, at most together
+	hasher Hasher
 }
+
+// together is how many chunks are hashed before they are emitted.
+const together = 16
 
 // NewCutter makes a Cutter that works in buf, which is at least p.BufferSize() long. The longer
 // it is, the longer the reads: a MiB above the least is enough.
@@ -62,7 +64,7 @@ func NewCutter(p Params, buf []byte) (*Cutter, error) {
 
 // Span cuts the span that begins at guest address start and has length bytes: Params.Span, or
 // fewer where the disk ends. It calls emit for each piece, with the bytes of a chunk (valid until
-// emit returns) or nil for a hole, and stops at its first error. The pieces depend on the bytes
+// emit returns) and its id, or nil for a hole, and stops at its first error. The pieces depend on the bytes
 // alone, not on src's hints or on the buffer.
 func (c *Cutter) Span(ctx context.Context, src Source, start, length int64, emit func(p Piece, data []byte) error) error {
 	if start < 0 || length < 0 || uint64(start)%c.params.Span != 0 || uint64(length) > c.params.Span {
@@ -183,14 +185,31 @@ func (c *Cutter) flushHole() error {
 // cutWhile emits chunks as long as at least enough bytes are left of the run.
 func (c *Cutter) cutWhile(enough int) error {
 	for c.hi-c.lo >= enough {
-		n := c.params.cut(c.buf[c.lo:c.hi], c.limits)
-		p := Piece{Offset: c.begin, Length: n}
-		data := c.buf[c.lo : c.lo+n : c.lo+n]
-		c.lo += n
-		c.begin += int64(n)
-		if err := c.emit(p, data); err != nil {
+		if err := c.emitSome(enough); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// emitSome cuts a few chunks, hashes them together and emits them.
+func (c *Cutter) emitSome(enough int) error {
+	at := c.lo
+	c.cut = c.cut[:0]
+	for c.hi-c.lo >= enough && len(c.cut) < together {
+		n := c.params.cut(c.buf[c.lo:c.hi], c.limits)
+		c.cut = append(c.cut, Piece{Offset: c.begin, Length: n})
+		c.hasher.Add(c.buf[c.lo : c.lo+n])
+		c.lo += n
+		c.begin += int64(n)
+	}
+	for i, id := range c.hasher.IDs() {
+		p := c.cut[i]
+		p.ID = id
+		if err := c.emit(p, c.buf[at:at+p.Length:at+p.Length]); err != nil {
+			return err
+		}
+		at += p.Length
 	}
 	return nil
 }

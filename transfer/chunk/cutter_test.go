@@ -52,6 +52,10 @@ func pieces(t testing.TB, p Params, disk []byte, src Source, buffer int) []Piece
 			if pc.Hole && (data != nil || !isZero(want)) || !pc.Hole && !bytes.Equal(data, want) {
 				t.Fatalf("span %d: piece %+v has the wrong bytes", start, pc)
 			}
+			if pc.Hole != pc.ID.IsZero() || !pc.Hole && pc.ID != sha256.Sum256(data) {
+				t.Fatalf("span %d: piece %+v has the wrong id", start, pc)
+			}
+			pc.ID = ID{}
 			at += int64(pc.Length)
 			all = append(all, pc)
 			return nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"loggia/internal/digest"
 	"loggia/transfer/buffer"
 	"loggia/transfer/chunk"
 	"loggia/transfer/frame"
@@ -70,6 +71,7 @@ type intakeBatch struct {
 	buf    *buffer.Buffer
 	record []byte
 	plain  []byte
+	hasher chunk.Hasher
 }
 
 // lend exchanges the buffer for another; the old one goes back first, so that nobody waits for
@@ -113,14 +115,14 @@ func (b *intakeBatch) frame(ctx context.Context, rec wire.Record) error {
 	if fresh, err := b.s.anyNew(rec.Refs); err != nil || !fresh {
 		return err
 	}
-	plain, err := b.check(ctx, &rec)
+	plain, id, err := b.check(ctx, &rec)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrFrame, err)
 	}
 	if err := b.s.allow(int64(plain)); err != nil {
 		return err
 	}
-	if err := b.s.repo.add(ctx, b.lane, rec.Data, frame.ID(rec.Data), plain, rec.Refs); err != nil {
+	if err := b.s.repo.add(ctx, b.lane, rec.Data, id, plain, rec.Refs); err != nil {
 		return fmt.Errorf("keep frame: %w", err)
 	}
 	return b.s.kept(ctx, rec.Refs, int64(len(rec.Data)))
@@ -148,33 +150,38 @@ func (s *Session) anyNew(refs []chunk.Ref) (bool, error) {
 	return len(refs) == 0, nil
 }
 
-// check unpacks the frame and hashes every chunk of it (D3).
-func (b *intakeBatch) check(ctx context.Context, rec *wire.Record) (plainSize uint32, err error) {
+// check unpacks the frame and hashes every chunk of it (D3), and the frame itself.
+func (b *intakeBatch) check(ctx context.Context, rec *wire.Record) (plainSize uint32, id digest.Digest, err error) {
 	h, err := frame.ParseHeader(rec.Data)
 	if err != nil {
-		return 0, err
+		return 0, id, err
 	}
 	var sum int64
 	for _, ref := range rec.Refs {
 		if ref.Length == 0 || ref.Length > b.s.Params.Max {
-			return 0, fmt.Errorf("chunk %s of %d bytes", ref.ID.Short(), ref.Length)
+			return 0, id, fmt.Errorf("chunk %s of %d bytes", ref.ID.Short(), ref.Length)
 		}
 		sum += int64(ref.Length)
 	}
 	if len(rec.Refs) == 0 || sum != int64(h.Plain) {
-		return 0, fmt.Errorf("%d chunks of %d bytes in a frame of %d", len(rec.Refs), sum, h.Plain)
+		return 0, id, fmt.Errorf("%d chunks of %d bytes in a frame of %d", len(rec.Refs), sum, h.Plain)
 	}
 	plain, err := b.unpack(ctx, rec, h.Plain)
 	if err != nil {
-		return 0, err
+		return 0, id, err
 	}
+	b.hasher.Add(rec.Data)
 	for _, ref := range rec.Refs {
-		if got := chunk.Hash(plain[:ref.Length]); got != ref.ID {
-			return 0, fmt.Errorf("chunk %s has the hash %s", ref.ID.Short(), got.Short())
-		}
+		b.hasher.Add(plain[:ref.Length])
 		plain = plain[ref.Length:]
 	}
-	return h.Plain, nil
+	ids := b.hasher.IDs()
+	for i, ref := range rec.Refs {
+		if got := ids[1+i]; got != ref.ID {
+			return 0, id, fmt.Errorf("chunk %s has the hash %s", ref.ID.Short(), got.Short())
+		}
+	}
+	return h.Plain, ids[0], nil
 }
 
 // unpack returns the frame's plain bytes, which lie in the batch's buffer. A frame that is short and unpacks to

@@ -64,7 +64,7 @@ func (w *worker) span(ctx context.Context, span int64) error {
 			w.leaf.AddHole(uint32(p.Length))
 			return nil
 		}
-		return w.chunk(ctx, data)
+		return w.chunk(ctx, chunk.Ref{ID: p.ID, Length: uint32(len(data))}, data)
 	})
 	if err != nil {
 		return fmt.Errorf("span %d: %w", span, err)
@@ -78,8 +78,7 @@ func (w *worker) span(ctx context.Context, span int64) error {
 }
 
 // chunk notes a chunk, and packs it where it is new.
-func (w *worker) chunk(ctx context.Context, data []byte) error {
-	ref := chunk.Ref{ID: chunk.Hash(data), Length: uint32(len(data))}
+func (w *worker) chunk(ctx context.Context, ref chunk.Ref, data []byte) error {
 	w.leaf.AddChunk(ref)
 	if w.remote == nil {
 		return nil

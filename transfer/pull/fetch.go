@@ -20,6 +20,8 @@ type fetcher struct {
 	waste int64  // stored bytes since something wanted came
 	plain []byte // room for the next one
 	runs  []run
+
+	hasher chunk.Hasher
 }
 
 // run is bytes of plain and where they go: neighbours in both, so that they are one write.
@@ -112,9 +114,7 @@ func (f *fetcher) place(stored []byte, refs []chunk.Ref) (err error) {
 	if cap(b) > cap(room) && &b[0] != &stored[len(stored)-len(b)] {
 		f.plain = b // it has grown to what it needs, at most frame.MaxPlain, and is not the source's
 	}
-	f.runs = f.runs[:0]
-	lo := 0
-	var came []chunk.ID
+	came, err := f.check(b, refs)
 	defer func() {
 		if err != nil {
 			for _, id := range came {
@@ -122,24 +122,41 @@ func (f *fetcher) place(stored []byte, refs []chunk.Ref) (err error) {
 			}
 		}
 	}()
+	if err != nil {
+		return err
+	}
+	return f.keep(b, came)
+}
+
+// check hashes the chunks of plain that are wanted and plans where they go. They came, and are wanted no more, even where there is an error.
+func (f *fetcher) check(plain []byte, refs []chunk.Ref) (came []chunk.ID, err error) {
+	f.runs = f.runs[:0]
+	f.hasher.Reset() // of a frame that ended too early
+	lo := 0
 	for _, ref := range refs {
-		if int64(ref.Length) > int64(len(b)-lo) {
-			return fmt.Errorf("%w: frame is shorter than its chunks", ErrVerification)
+		if int64(ref.Length) > int64(len(plain)-lo) {
+			return came, fmt.Errorf("%w: frame is shorter than its chunks", ErrVerification)
 		}
 		hi := lo + int(ref.Length)
 		if f.left[ref.ID] {
-			if ref.Length != f.job.length[ref.ID] || chunk.Hash(b[lo:hi]) != ref.ID {
-				return fmt.Errorf("%w: chunk %s is not what was asked for", ErrVerification, ref.ID.Short())
+			if ref.Length != f.job.length[ref.ID] {
+				return came, fmt.Errorf("%w: chunk %s is not what was asked for", ErrVerification, ref.ID.Short())
 			}
 			for _, at := range f.job.places[ref.ID] {
 				f.plan(run{lo, hi, at})
 			}
 			delete(f.left, ref.ID)
 			came = append(came, ref.ID)
+			f.hasher.Add(plain[lo:hi])
 		}
 		lo = hi
 	}
-	return f.keep(b, came)
+	for i, id := range f.hasher.IDs() {
+		if id != came[i] {
+			return came, fmt.Errorf("%w: chunk %s is not what was asked for", ErrVerification, came[i].Short())
+		}
+	}
+	return came, nil
 }
 
 // continues says whether all of a frame comes next in the file after what the gatherer holds, and how many plain bytes that is.

@@ -2,13 +2,14 @@ package pull
 
 import (
 	"context"
+	"errors"
 
 	"loggia/transfer/chunk"
 )
 
 // lookLocally puts in place what the unfinished file or this pull already has, and passes the rest on.
 func (p *puller) lookLocally(ctx context.Context, spans <-chan span, missing chan<- *job) error {
-	l := &local{gatherer: newGatherer(p), buf: make([]byte, p.root.Params.Max)}
+	l := &local{gatherer: newGatherer(p), buf: make([]byte, max(stretchSize, p.root.Params.Max))}
 	for s := range spans {
 		if err := l.lookAt(ctx, s, missing); err != nil {
 			return err
@@ -21,11 +22,14 @@ func (p *puller) lookLocally(ctx context.Context, spans <-chan span, missing cha
 // local looks for chunks in what is at hand. It is for one goroutine.
 type local struct {
 	*gatherer
-	buf []byte // room for the longest chunk
+	buf     []byte // room for the longest chunk, and for a stretch
+	stretch stretch
+	hasher  chunk.Hasher
 }
 
 func (l *local) lookAt(ctx context.Context, s span, missing chan<- *job) error {
 	next := newJob(l.jobLimit())
+	miss := func(ref chunk.Ref, at int64) { next.add(s.number, ref, at) }
 	at := s.number * l.root.Shape().Span
 	l.out.allocate(at, s.leaf)
 	for _, e := range s.leaf.Entries {
@@ -37,10 +41,8 @@ func (l *local) lookAt(ctx context.Context, s span, missing chan<- *job) error {
 			if err := l.out.hole(at, int64(e.Length)); err != nil {
 				return err
 			}
-		} else if ok, err := l.have(l.buf[:e.Length], ref.ID, at); err != nil {
+		} else if err := l.look(ref, at, miss); err != nil {
 			return err
-		} else if !ok {
-			next.add(s.number, ref, at)
 		}
 		at += int64(e.Length)
 		if next.full() {
@@ -50,7 +52,7 @@ func (l *local) lookAt(ctx context.Context, s span, missing chan<- *job) error {
 			next = newJob(l.jobLimit())
 		}
 	}
-	if err := l.flush(); err != nil {
+	if err := errors.Join(l.takeStretch(miss), l.flush()); err != nil {
 		return err
 	}
 	return pass(ctx, next, missing)
@@ -68,56 +70,49 @@ func pass(ctx context.Context, j *job, missing chan<- *job) error {
 	}
 }
 
-// have puts one chunk in place at guest offset at, if it can be had here. b has the chunk's length.
-func (l *local) have(b []byte, id chunk.ID, at int64) (bool, error) {
-	off, ok, err := l.done.Get(id)
+// look puts one chunk in place at guest offset at, if it can be had here, now or with others of its stretch; otherwise it is given to missing.
+func (l *local) look(ref chunk.Ref, at int64, missing func(ref chunk.Ref, at int64)) error {
+	off, ok, err := l.done.Get(ref.ID)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if ok && int64(off) == at {
-		return true, nil // this run has checked and written it
+		return nil // this run has checked and written it
 	}
-	if l.out.used && l.out.holds(b, id, at) {
+	b := l.buf[:ref.Length]
+	if l.out.used && l.out.holds(b, ref.ID, at) {
 		l.resumed.Add(int64(len(b)))
 		if ok {
-			return true, nil
+			return nil
 		}
-		return true, l.done.Add(id, uint64(at))
+		return l.done.Add(ref.ID, uint64(at))
 	}
-	if ok && l.out.holds(b, id, int64(off)) {
+	if ok && l.out.holds(b, ref.ID, int64(off)) {
 		l.seeded.Add(int64(len(b)))
-		return true, l.write(b, at)
+		return l.write(b, at)
 	}
-	return l.fromKnown(b, id, at, ok)
+	return l.lookAhead(ahead{ref, at, ok}, missing)
 }
 
-// fromKnown takes a chunk from where the seed is said to hold it.
-func (l *local) fromKnown(b []byte, id chunk.ID, at int64, twice bool) (bool, error) {
+// lookAhead adds a chunk to the stretch where the seed is said to hold it.
+func (l *local) lookAhead(c ahead, missing func(ref chunk.Ref, at int64)) error {
 	if l.seed == nil {
-		return false, nil
+		missing(c.Ref, c.at)
+		return nil
 	}
-	off, ok, err := l.seed.Get(id)
-	if err != nil || !ok {
-		return false, err
+	off, ok, err := l.seed.Get(c.ID)
+	if err != nil {
+		return err
 	}
-	if l.out.layout == nil && l.end() == at { // read where it is written from
-		room, err := l.room(len(b))
-		if err != nil {
-			return false, err
+	if !ok {
+		missing(c.Ref, c.at)
+		return nil
+	}
+	if !l.stretch.takes(c, int64(off)) {
+		if err := l.takeStretch(missing); err != nil {
+			return err
 		}
-		if cap(room) >= len(b) {
-			b = room[:len(b)]
-		}
 	}
-	if n, _ := l.o.Seed.ReadAt(b, int64(off)); n < len(b) || chunk.Hash(b) != id {
-		return false, nil // the seed was changed
-	}
-	l.seeded.Add(int64(len(b)))
-	if err := l.write(b, at); err != nil {
-		return false, err
-	}
-	if !twice {
-		l.wrote(id, at)
-	}
-	return true, nil
+	l.stretch.add(c, int64(off))
+	return nil
 }

@@ -90,7 +90,7 @@ func (p *puller) cutSeed(ctx context.Context, next *atomic.Int64, first *idset.S
 			if piece.Hole {
 				return nil
 			}
-			return p.fromSeed(chunk.Hash(data), data, first, w)
+			return p.fromSeed(piece.ID, data, first, w)
 		})
 		if err != nil {
 			return fmt.Errorf("take from seed: %w", err)

@@ -204,23 +204,37 @@ func whole(b []byte, p index.Pack, dec frame.Decompressor) error {
 	case dir.ID() != p.ID || dir.Kind != p.Kind:
 		return fmt.Errorf("%w: its directory has another id", pack.ErrMismatch)
 	}
-	for i := range dir.Frames {
-		f := &dir.Frames[i]
-		stored := b[f.Offset:f.End()]
-		if frame.ID(stored) != f.ID {
+	var h chunk.Hasher
+	for _, f := range dir.Frames {
+		h.Add(b[f.Offset:f.End()])
+	}
+	for i, id := range h.IDs() {
+		if f := dir.Frames[i]; id != f.ID {
 			return fmt.Errorf("%w: frame at %d", repository.ErrDamaged, f.Offset)
 		}
-		plain, err := frame.Decode(nil, stored, dec)
-		if err != nil {
-			return fmt.Errorf("%w: frame at %d: %w", repository.ErrDamaged, f.Offset, err)
+	}
+	for i := range dir.Frames {
+		if err := wholeFrame(b, &dir.Frames[i], dec, &h); err != nil {
+			return err
 		}
-		at := 0
-		for _, ref := range f.Chunks {
-			end := at + int(ref.Length)
-			if end > len(plain) || digest.Of(plain[at:end]) != ref.ID {
-				return fmt.Errorf("%w: chunk %s", repository.ErrDamaged, ref.ID.Short())
-			}
-			at = end
+	}
+	return nil
+}
+
+// wholeFrame checks the chunks of a frame.
+func wholeFrame(b []byte, f *pack.Frame, dec frame.Decompressor, h *chunk.Hasher) error {
+	plain, err := frame.Decode(nil, b[f.Offset:f.End()], dec)
+	if err != nil {
+		return fmt.Errorf("%w: frame at %d: %w", repository.ErrDamaged, f.Offset, err)
+	}
+	for _, ref := range f.Chunks {
+		n := min(len(plain), int(ref.Length))
+		h.Add(plain[:n]) // of too few bytes there is another id
+		plain = plain[n:]
+	}
+	for i, id := range h.IDs() {
+		if ref := f.Chunks[i]; id != ref.ID {
+			return fmt.Errorf("%w: chunk %s", repository.ErrDamaged, ref.ID.Short())
 		}
 	}
 	return nil

@@ -102,7 +102,8 @@ type framer struct {
 	gather  []byte // chunks of the next frame
 	refs    []chunk.Ref
 	stored  []byte // room of the frame that is sent
-	refused error  // by the writer; final
+	hasher  chunk.Hasher
+	refused error // by the writer; final
 }
 
 func (n need) framer(s *sender, mem []byte) *framer {
@@ -147,7 +148,11 @@ func (f *framer) use(p *piece, stored []byte) error {
 		return fmt.Errorf("%w: frame %s: %w", repository.ErrDamaged, p.loc.FrameID.Short(), err)
 	}
 	for _, c := range p.want {
-		if uint64(c.offset)+uint64(c.length) > uint64(len(plain)) || chunk.Hash(plain[c.offset:c.offset+c.length]) != c.id {
+		from := min(uint64(c.offset), uint64(len(plain)))
+		f.hasher.Add(plain[from:min(from+uint64(c.length), uint64(len(plain)))]) // of too few bytes there is another id
+	}
+	for i, id := range f.hasher.IDs() {
+		if c := p.want[i]; id != c.id {
 			return fmt.Errorf("%w: chunk %s of frame %s", repository.ErrDamaged, c.id.Short(), p.loc.FrameID.Short())
 		}
 	}

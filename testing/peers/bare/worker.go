@@ -22,6 +22,7 @@ type worker struct {
 	plain  []byte
 	stored []byte
 	again  []byte // what a check unpacks into
+	hasher chunk.Hasher
 }
 
 func (p *publisher) work(ctx context.Context) error {
@@ -49,7 +50,7 @@ func (w *worker) span(ctx context.Context, cut *chunk.Cutter, span int64) error 
 			leaf.AddHole(uint32(piece.Length))
 			return nil
 		}
-		ref := chunk.Ref{ID: chunk.Hash(data), Length: uint32(len(data))}
+		ref := chunk.Ref{ID: piece.ID, Length: uint32(len(data))}
 		leaf.AddChunk(ref)
 		return w.chunk(ctx, ref, data)
 	})
@@ -108,10 +109,14 @@ func (w *worker) check(stored []byte) (err error) {
 	}
 	rest := w.again
 	for _, ref := range w.refs {
-		if int(ref.Length) > len(rest) || chunk.Hash(rest[:ref.Length]) != ref.ID {
-			return fmt.Errorf("chunk %s is another one after compression", ref.ID.Short())
+		n := min(int(ref.Length), len(rest))
+		w.hasher.Add(rest[:n])
+		rest = rest[n:]
+	}
+	for i, id := range w.hasher.IDs() {
+		if id != w.refs[i].ID {
+			return fmt.Errorf("chunk %s is another one after compression", w.refs[i].ID.Short())
 		}
-		rest = rest[ref.Length:]
 	}
 	return nil
 }
