@@ -21,7 +21,7 @@ func main() {
 	flag.StringVar(&b.Images, "images", os.Getenv("LOGGIA_IMAGES"), "directory with v1, v2, v2b, rand and sparse .raw")
 	flag.StringVar(&b.Out, "out", "bin/bench/peers", "folder of peers.json")
 	flag.StringVar(&b.Store, "store", "minio", "what regions a and b keep objects in: minio, versitygw or filesystem")
-	flag.StringVar(&b.Work, "work", "", "folder for stores and outputs, about 40 GiB (default: the one for temporary files)")
+	flag.StringVar(&b.Work, "work", "", "folder for stores and outputs, about 50 GiB (default: the one for temporary files)")
 	flag.IntVar(&b.Reps, "reps", 3, "repetitions")
 	flag.BoolVar(&b.small, "small", false, "try the rig with images of some MiB, made for it")
 	install := flag.Bool("install", false, "install the peers that the Go module proxy has, and end")

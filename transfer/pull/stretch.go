@@ -50,18 +50,20 @@ func (l *local) takeStretch(missing func(ref chunk.Ref, at int64)) error {
 	if err != nil {
 		return err
 	}
-	rest := b
+	end := 0
 	for _, c := range s.chunks {
-		n := min(len(rest), int(c.Length))
-		l.hasher.Add(rest[:n]) // of too few bytes there is another id
-		rest = rest[n:]
+		begin := end
+		if end += int(c.Length); end > len(b) {
+			break // cut off, and all behind it
+		}
+		l.hasher.Add(b[begin:end])
 	}
 	ids := l.hasher.IDs()
 	if !slices.EqualFunc(ids, s.chunks, func(id chunk.ID, c ahead) bool { return id == c.ID }) {
 		b = slices.Clone(b) // with gaps it does not lie where it is written from
 	}
 	for i, c := range s.chunks {
-		if ids[i] != c.ID {
+		if i >= len(ids) || ids[i] != c.ID {
 			missing(c.Ref, c.at)
 		} else if err := l.place(b[:c.Length], c); err != nil {
 			return err

@@ -228,9 +228,11 @@ func wholeFrame(b []byte, f *pack.Frame, dec frame.Decompressor, h *chunk.Hasher
 		return fmt.Errorf("%w: frame at %d: %w", repository.ErrDamaged, f.Offset, err)
 	}
 	for _, ref := range f.Chunks {
-		n := min(len(plain), int(ref.Length))
-		h.Add(plain[:n]) // of too few bytes there is another id
-		plain = plain[n:]
+		if int64(ref.Length) > int64(len(plain)) {
+			return fmt.Errorf("%w: chunk %s", repository.ErrDamaged, ref.ID.Short())
+		}
+		h.Add(plain[:ref.Length])
+		plain = plain[ref.Length:]
 	}
 	for i, id := range h.IDs() {
 		if ref := f.Chunks[i]; id != ref.ID {

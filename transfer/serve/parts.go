@@ -147,9 +147,12 @@ func (f *framer) use(p *piece, stored []byte) error {
 	if err != nil {
 		return fmt.Errorf("%w: frame %s: %w", repository.ErrDamaged, p.loc.FrameID.Short(), err)
 	}
+	f.hasher.Reset() // of a frame that was too short
 	for _, c := range p.want {
-		from := min(uint64(c.offset), uint64(len(plain)))
-		f.hasher.Add(plain[from:min(from+uint64(c.length), uint64(len(plain)))]) // of too few bytes there is another id
+		if uint64(c.offset)+uint64(c.length) > uint64(len(plain)) {
+			return fmt.Errorf("%w: chunk %s of frame %s", repository.ErrDamaged, c.id.Short(), p.loc.FrameID.Short())
+		}
+		f.hasher.Add(plain[c.offset : c.offset+c.length])
 	}
 	for i, id := range f.hasher.IDs() {
 		if c := p.want[i]; id != c.id {

@@ -271,6 +271,20 @@ func TestDamagedFramesAreMissing(t *testing.T) {
 	}
 }
 
+// A length that lies, with the id of the bytes that there are, is damage.
+func TestChunkThatEndsBehindItsFrame(t *testing.T) {
+	plain := bytes.Repeat([]byte("frame"), 20)
+	stored, _, err := frame.Encode(nil, plain, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := &framer{sender: &sender{}, plain: make([]byte, 0, 2*len(plain)), gather: make([]byte, 0, 1000)}
+	p := &piece{want: []part{{id: chunk.Hash(plain[:10]), length: 10}, {id: chunk.Hash(plain[50:]), offset: 50, length: 100}}}
+	if err := f.use(p, stored); !errors.Is(err, repository.ErrDamaged) || f.refused != nil || len(f.gather) > 0 {
+		t.Errorf("got %v, %v and %d bytes to send", err, f.refused, len(f.gather))
+	}
+}
+
 // asStored keeps the ids of the bytes that it gets.
 type asStored map[chunk.ID]bool
 

@@ -109,9 +109,11 @@ func (w *worker) check(stored []byte) (err error) {
 	}
 	rest := w.again
 	for _, ref := range w.refs {
-		n := min(int(ref.Length), len(rest))
-		w.hasher.Add(rest[:n])
-		rest = rest[n:]
+		if int(ref.Length) > len(rest) {
+			return fmt.Errorf("chunk %s is cut after compression", ref.ID.Short())
+		}
+		w.hasher.Add(rest[:ref.Length])
+		rest = rest[ref.Length:]
 	}
 	for i, id := range w.hasher.IDs() {
 		if id != w.refs[i].ID {
