@@ -32,14 +32,6 @@ type publishOptions struct {
 	priority string
 }
 
-// goal says how long the command waits; the zero goal: not at all.
-func (o *publishOptions) goal() (goal, error) {
-	if o.wait == "none" {
-		return goal{}, nil
-	}
-	return parseGoal(o.wait)
-}
-
 func (c *cli) publishCommand() *cobra.Command {
 	var o publishOptions
 	cmd := &cobra.Command{Use: "publish FILE GALLERY/IMAGE/VERSION", Short: "Publish a disk image as a version", Args: cobra.ExactArgs(2),
@@ -83,7 +75,7 @@ func (c *cli) publish(ctx context.Context, cl *client.Client, file string, n []s
 	if err != nil {
 		return err
 	}
-	if _, err := o.goal(); err != nil {
+	if _, err := parseWait(o.wait); err != nil {
 		return err
 	}
 	sources, err := c.openSources(ctx, file, o)
@@ -107,7 +99,7 @@ func (c *cli) publishAll(ctx context.Context, cl *client.Client, v v1.Version, s
 	if err != nil {
 		return err
 	}
-	g, err := o.goal()
+	g, err := parseWait(o.wait)
 	if err != nil {
 		return err
 	}
@@ -129,17 +121,7 @@ func (c *cli) publishAll(ctx context.Context, cl *client.Client, v v1.Version, s
 		}
 	}
 	fmt.Fprintf(c.err, "%s is durable in %s\n", strings.Join(n, "/"), made.Location)
-	if o.wait == "none" {
-		return c.print(made, versionTable(made))
-	}
-	if _, err := c.wait(ctx, cl, n, g, 0, false); err != nil {
-		return err
-	}
-	made, err = cl.Version(ctx, n[0], n[1], n[2], "")
-	if err != nil {
-		return err
-	}
-	return c.print(made, versionTable(made))
+	return c.afterwards(ctx, cl, made, g)
 }
 
 // versionID is the id of a version in Azure's terms: the right to write it is what an upload for it needs.
@@ -281,7 +263,7 @@ func checkRules(v v1.Version, sources []source, o *publishOptions, definition v1
 			return fmt.Errorf("--base: %w", err)
 		}
 	}
-	g, err := o.goal()
+	g, err := parseWait(o.wait)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (c *cli) versionShow() *cobra.Command {
 func (c *cli) versionUpdate() *cobra.Command {
 	var regions, tag []string
 	var exclude, allow, block bool
-	var eol, ifMatch, priority string
+	var eol, ifMatch, priority, wait string
 	cmd := &cobra.Command{Use: "update GALLERY/IMAGE/VERSION", Short: "Change target regions, replica counts, flags, end of life, tags", Args: cobra.ExactArgs(1)}
 	f := cmd.Flags()
 	f.StringSliceVar(&regions, "regions", nil, "the whole new list: REGION[=COUNT[=CLASS]],...")
@@ -61,8 +61,13 @@ func (c *cli) versionUpdate() *cobra.Command {
 	f.StringVar(&eol, "end-of-life", "", "RFC 3339 date and time, or a date")
 	f.StringSliceVar(&tag, "tag", nil, "the whole new set: KEY=VALUE")
 	f.StringVar(&ifMatch, "if-match", "", "only if the version still has this etag (else exit 5)")
+	f.StringVar(&wait, "wait", "none", "until it is where it is wanted then: local, N, all or none")
 	cmd.RunE = c.call(func(cmd *cobra.Command, cl *client.Client, args []string) error {
 		n, err := names(args[0], 3)
+		if err != nil {
+			return err
+		}
+		g, err := parseWait(wait)
 		if err != nil {
 			return err
 		}
@@ -70,6 +75,9 @@ func (c *cli) versionUpdate() *cobra.Command {
 		if f.Changed("regions") {
 			t, err := targets(regions)
 			if err != nil {
+				return err
+			}
+			if err := g.check(v1.Version{Gallery: n[0], Image: n[1], Name: n[2], TargetRegions: t}); err != nil {
 				return err
 			}
 			p.TargetRegions = &t
@@ -104,7 +112,7 @@ func (c *cli) versionUpdate() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.print(v, versionTable(v))
+		return c.afterwards(cmd.Context(), cl, v, g)
 	})
 	return cmd
 }

@@ -21,7 +21,15 @@ type goal struct {
 	n     int
 }
 
-func parseGoal(s string) (goal, error) {
+// parseWait reads a flag that says how long a command waits for what it did; the zero goal: not at all.
+func parseWait(s string) (goal, error) {
+	if s == "none" {
+		return goal{}, nil
+	}
+	return parseGoal("--wait", s)
+}
+
+func parseGoal(flag, s string) (goal, error) {
 	switch s {
 	case "local":
 		return goal{local: true}, nil
@@ -30,7 +38,7 @@ func parseGoal(s string) (goal, error) {
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 {
-		return goal{}, usageError{fmt.Errorf("--for: %q: must be local, all or a number of regions", s)}
+		return goal{}, usageError{fmt.Errorf("%s: %q: must be local, all or a number of regions", flag, s)}
 	}
 	return goal{n: n}, nil
 }
@@ -84,11 +92,21 @@ same. With --through-failures it waits on. Interrupting the wait stops nothing.`
 		if err != nil {
 			return err
 		}
-		g, err := parseGoal(target)
+		g, err := parseGoal("--for", target)
 		if err != nil {
 			return err
 		}
-		s, err := c.wait(cmd.Context(), cl, n, g, timeout, patient)
+		ctx := cmd.Context()
+		if timeout > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("%w: not done within %v", errSomeFailed, timeout))
+			defer cancel()
+		}
+		v, err := cl.Version(ctx, n[0], n[1], n[2], "")
+		if err != nil {
+			return err
+		}
+		s, err := c.wait(ctx, cl, v, g, patient)
 		if err != nil {
 			return err
 		}
@@ -103,25 +121,16 @@ same. With --through-failures it waits on. Interrupting the wait stops nothing.`
 // errReached ends the stream of events from inside.
 var errReached = errors.New("reached")
 
-// wait shows progress until the goal is met. It fails with errSomeFailed where a region failed and
+// wait shows progress until the version meets the goal. It fails with errSomeFailed where a region failed and
 // no other is still at work.
-func (c *cli) wait(ctx context.Context, cl *client.Client, n []string, g goal, timeout time.Duration, patient bool) (v1.VersionStatus, error) {
-	if timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("%w: not done within %v", errSomeFailed, timeout))
-		defer cancel()
-	}
-	v, err := cl.Version(ctx, n[0], n[1], n[2], "")
-	if err != nil {
-		return v1.VersionStatus{}, err
-	}
+func (c *cli) wait(ctx context.Context, cl *client.Client, v v1.Version, g goal, patient bool) (v1.VersionStatus, error) {
 	if err := g.check(v); err != nil {
 		return v1.VersionStatus{}, err
 	}
 	b := newBoard(c.err)
 	defer b.close()
 	var last v1.VersionStatus
-	err = c.stream(ctx, cl, n[0]+"/"+n[1]+"/"+n[2], func(e v1.Event) error {
+	err := c.stream(ctx, cl, v.Gallery+"/"+v.Image+"/"+v.Name, func(e v1.Event) error {
 		if e.Type == "deleted" {
 			return fmt.Errorf("%s was deleted meanwhile: %w", e.Key, errSomeFailed)
 		}
@@ -148,6 +157,20 @@ func (c *cli) wait(ctx context.Context, cl *client.Client, n []string, g goal, t
 		return last, context.Cause(ctx)
 	}
 	return last, err
+}
+
+// afterwards waits until a version that was written meets the goal, and prints it.
+func (c *cli) afterwards(ctx context.Context, cl *client.Client, v v1.Version, g goal) error {
+	if g != (goal{}) {
+		if _, err := c.wait(ctx, cl, v, g, false); err != nil {
+			return err
+		}
+		var err error
+		if v, err = cl.Version(ctx, v.Gallery, v.Image, v.Name, ""); err != nil {
+			return err
+		}
+	}
+	return c.print(v, versionTable(v))
 }
 
 // settled says whether no region is still at work.

@@ -160,8 +160,9 @@ func latest(t *testing.T, c *cluster, file string) {
 // retarget changes where a version is wanted.
 func retarget(t *testing.T, c *cluster, file string) {
 	c.ok(t, "publish", file, "g/moves/1.0.0", "--regions", "a", "--base", "g/i/1.0.0")
-	c.ok(t, "version", "update", "g/moves/1.0.0", "--regions", "a,c=2")
-	c.ok(t, "wait", "g/moves/1.0.0")
+	c.fails(t, 2, []string{"3 regions", "wanted in 2"}, "version", "update", "g/moves/1.0.0", "--regions", "a,c=2", "--wait", "3")
+	c.fails(t, 2, []string{"--wait", "soon"}, "version", "update", "g/moves/1.0.0", "--regions", "a,c=2", "--wait", "soon")
+	c.ok(t, "version", "update", "g/moves/1.0.0", "--regions", "a,c=2", "--wait", "all")
 	st := read[v1.VersionStatus](t, c.user, "status", "g/moves/1.0.0")
 	if diff := cmp.Diff(map[string]string{"a": "Completed", "c": "Completed"}, states(st)); diff != "" {
 		t.Error(diff)

@@ -50,7 +50,7 @@ var allTools = []tool{
 		perhaps: map[string]string{pullLinks: `"$LOGGIA" pull --help | grep -c -- --links`},
 		steps: map[string]string{
 			publish:   `"$LOGGIA" publish "$IMAGE" peers/image/$NUMBER --wait local`,
-			replicate: `"$LOGGIA" version update peers/image/$NUMBER --regions a,b && "$LOGGIA" wait peers/image/$NUMBER`,
+			replicate: `"$LOGGIA" version update peers/image/$NUMBER --regions a,b --wait all`,
 			pull:      `"$LOGGIA" pull peers/image/$NUMBER -o "$OUT"`,
 			pullSeed:  `"$LOGGIA" pull peers/image/$NUMBER -o "$OUT" --seed "$SEED"`,
 			pullLinks: `"$LOGGIA" pull peers/image/$NUMBER -o "$OUT" --links`,

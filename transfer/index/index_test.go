@@ -401,9 +401,33 @@ func TestNeighboursAreReadTogether(t *testing.T) {
 		checkLocation(t, ids[i], loc, []listed{p})
 		return nil
 	})
-	// A lookup is four reads; each window behind it is two. The first id may lie in any frame, and so again before that.
-	if most := 4 * (4 + 2*4); err != nil || found != len(ids) || counted.n > most {
+	// A lookup is four reads; each window behind it is two, of 2, 4, 8 and 16 frames.
+	if most := 4 + 2*4; err != nil || found != len(ids) || counted.n > most {
 		t.Errorf("%d of %d chunks in %d reads, at most %d; %v", found, len(ids), counted.n, most, err)
+	}
+}
+
+// What lies together is looked up once in each segment that does not have it: an id that was found around another is asked of nobody.
+func TestSegmentsAreAskedOnceForNeighbours(t *testing.T) {
+	p, ids := together()
+	r := seeded(t)
+	var indexes []Index
+	var others []*reads
+	for i := range 8 {
+		s := write(t, 0, randomPack(r, uint64(i)))[0]
+		counted := &reads{ReaderAt: s.r}
+		s.r = counted
+		indexes, others = append(indexes, s), append(others, counted)
+	}
+	found := 0
+	err := NewSet(append(indexes, write(t, 0, p)[0])...).LookupAll(ids, func(int, Location) error { found++; return nil })
+	if err != nil || found != len(ids) {
+		t.Fatalf("%d of %d found, %v", found, len(ids), err)
+	}
+	for i, o := range others {
+		if o.n > 4 {
+			t.Errorf("segment %d is read %d times for chunks of another", i, o.n)
+		}
 	}
 }
 

@@ -1,9 +1,7 @@
 package index
 
 import (
-	"bytes"
 	"errors"
-	"slices"
 
 	"loggia/transfer/chunk"
 )
@@ -31,35 +29,29 @@ func (s *Set) Lookup(id chunk.ID) (Location, bool, error) {
 	return Location{}, false, nil
 }
 
-// LookupAll calls found for every one of ids that the set has, with its place in ids; the order is
-// the indexes', so that neighbours on disk are read together. The rest is absent. A frame that holds one of ids is looked
-// through for the others, and so are those behind it: chunks that lie together cost one lookup. Chunks of what is found reads nothing.
+// LookupAll calls found for every one of ids that the set has, with its place in ids. The rest is absent. Each id is looked up in the order
+// given, in the newest index first; the frame that holds it is looked through for the others, and so are those behind it. So chunks that lie
+// together cost one lookup, whatever the number of indexes, where they are asked for in the order in which they lie. Chunks of what is found
+// reads nothing.
 func (s *Set) LookupAll(ids []chunk.ID, found func(i int, loc Location) error) error {
 	a := newAsked(ids)
-	left := make([]int, len(ids))
-	for i := range left {
-		left[i] = i
-	}
-	slices.SortFunc(left, func(a, b int) int { return bytes.Compare(ids[a][:], ids[b][:]) })
-	for _, x := range s.newest {
-		absent := left[:0]
-		for _, i := range left {
-			if a.done[i] {
-				continue
-			}
-			loc, ok, err := x.Lookup(ids[i])
+	for i, id := range ids {
+		if a.done[i] || a.before[i] >= 0 { // the same id was looked up before
+			continue
+		}
+		for _, x := range s.newest {
+			loc, ok, err := x.Lookup(id)
 			if err != nil {
 				return err
 			}
 			if !ok {
-				absent = append(absent, i)
 				continue
 			}
 			if err := a.around(x, loc, found); err != nil {
 				return err
 			}
+			break
 		}
-		left = absent
 	}
 	return nil
 }
