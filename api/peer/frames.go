@@ -12,15 +12,16 @@ import (
 	"loggia/gallery"
 	"loggia/transfer/buffer"
 	"loggia/transfer/chunk"
+	"loggia/transfer/replicate"
 	"loggia/transfer/wire"
 )
 
-// UseFrame is shown a frame that arrived; stored and refs are valid until it returns.
-type UseFrame func(stored []byte, refs []chunk.Ref) error
+// UseFrames is shown frames that arrived, one at least; bytes and refs are valid until it returns.
+type UseFrames func(frames []replicate.Arrived) error
 
-// Frames asks a node for chunks of a disk and calls fn for each frame that arrives, from the node or, by links that it gives, from its store.
+// Frames asks a node for chunks of a disk and calls fn for the frames that arrive, from the node or, by links that it gives, from its store.
 // The error of a node that has too much to do is a *replicate.Busy.
-func (c *Client) Frames(ctx context.Context, node gallery.NodeID, disk gallery.DiskID, pool *buffer.Pool, want []chunk.ID, fn UseFrame) ([]chunk.ID, error) {
+func (c *Client) Frames(ctx context.Context, node gallery.NodeID, disk gallery.DiskID, pool *buffer.Pool, want []chunk.ID, fn UseFrames) ([]chunk.ID, error) {
 	room, err := pool.Get(ctx, usualRecord)
 	if err != nil {
 		return nil, err
@@ -61,11 +62,12 @@ type asking struct {
 	node  gallery.NodeID
 	asked Asked
 	room  []byte
-	fn    UseFrame
+	fn    UseFrames
 
 	// What is to be read from the node's store.
 	store  wire.Store
 	ranges []wire.Range
+	most   int // frames of a range that are read and shown together
 }
 
 // usualRecord holds the frames that publishers make, in bytes; a longer one gets memory of its own.
@@ -112,7 +114,7 @@ func (a *asking) read(body io.Reader) (missing []chunk.ID, err error) {
 		case err != nil:
 			return missing, err
 		case rec.Kind == wire.KindFrame:
-			if err := a.fn(rec.Data, rec.Refs); err != nil {
+			if err := a.fn([]replicate.Arrived{{Stored: rec.Data, Refs: rec.Refs}}); err != nil {
 				return missing, err
 			}
 		case rec.Kind == wire.KindMissing:

@@ -197,7 +197,7 @@ func TestBusyIsSaidInTheStream(t *testing.T) {
 			}
 			return w.Missing(ids)
 		}}))
-		missing, err := c.Frames(t.Context(), member, disk, buffer.New(4<<20), want, func([]byte, []chunk.Ref) error { return nil })
+		missing, err := c.Frames(t.Context(), member, disk, buffer.New(4<<20), want, func([]replicate.Arrived) error { return nil })
 		var busy *replicate.Busy
 		switch {
 		case errors.As(err, &busy) != x.busy, x.busy && busy.After != x.after:

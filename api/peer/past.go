@@ -24,6 +24,9 @@ const (
 	maxStrikes = 3
 	maxOrigins = 256
 	connect    = 2 * time.Second
+	// mostTogether is how many frames of a range are shown at once. Two are hashed in the time of one (docs/adr/0032); the more there are,
+	// the less often one is left over.
+	mostTogether = 8
 )
 
 // past knows which nodes' stores can be read from here, past their nodes. It is safe for use by many goroutines.
@@ -94,7 +97,7 @@ func (p *past) end(n gallery.NodeID, all bool, failed error) {
 // errLimited: a limit came while ranges were read. What is under it goes through the nodes, who hold to it.
 var errLimited = errors.New("the way is limited now")
 
-// follow reads the ranges, frame by frame. It returns what is left of them where the store fails, and why, or where a limit came; own is an error
+// follow reads the ranges. It returns what is left of them where the store fails, and why, or where a limit came; own is an error
 // of the frames' user, or of ctx.
 func (a *asking) follow(ctx context.Context) (left []wire.Range, failed, own error) {
 	if len(a.ranges) == 0 {
@@ -105,6 +108,7 @@ func (a *asking) follow(ctx context.Context) (left []wire.Range, failed, own err
 		return a.ranges, err, nil
 	}
 	ends := time.Now().Add(a.store.Life)
+	a.most = 1 // The first frame tells how far the store is, and whether it can be read at all.
 	for i := range a.ranges {
 		left = a.ranges[i:]
 		if time.Now().After(ends) {
@@ -125,7 +129,8 @@ func (a *asking) follow(ctx context.Context) (left []wire.Range, failed, own err
 	return nil, nil, nil
 }
 
-// through reads one range and leaves in it what has not come. Wrong bytes are the store's fault.
+// through reads one range, some frames at a time, and leaves in it what has not come. Wrong bytes are the store's fault: all frames that were shown together with
+// them are left, and those of them that were kept come once more.
 func (a *asking) through(ctx context.Context, store *ranged.Client, x *wire.Range) (own, failed error) {
 	body, err := store.Get(ctx, x.Path, x.Offset, x.Length())
 	if err != nil {
@@ -135,25 +140,54 @@ func (a *asking) through(ctx context.Context, store *ranged.Client, x *wire.Rang
 	arriving, done := a.arriving(ctx, body)
 	defer done()
 	for len(x.Frames) > 0 {
-		f := x.Frames[0]
-		stored := a.room
-		if int(f.Stored) > len(stored) {
-			stored = make([]byte, f.Stored) // at most wire.MaxRecord
+		n, size := fit(x.Frames, a.most, len(a.room))
+		room := a.room
+		if size > len(room) {
+			room = make([]byte, size) // of one frame: at most wire.MaxRecord
 		}
-		stored = stored[:f.Stored]
 		if !a.c.free(a.node) {
 			return nil, errLimited
 		}
-		if _, err := io.ReadFull(arriving, stored); err != nil {
-			return nil, err
+		got, broke := io.ReadFull(arriving, room[:size])
+		frames := cut(x.Frames[:n], room[:got])
+		if len(frames) > 0 {
+			if err := a.fn(frames); errors.Is(err, replicate.ErrLied) {
+				return nil, fmt.Errorf("read from its store: %w", err)
+			} else if err != nil {
+				return err, nil
+			}
 		}
-		if err := a.fn(stored, f.Refs); errors.Is(err, replicate.ErrLied) {
-			return nil, fmt.Errorf("read from its store: %w", err)
-		} else if err != nil {
-			return err, nil
+		for _, f := range frames {
+			a.c.past.came(a.node, len(f.Stored))
 		}
-		a.c.past.came(a.node, len(stored))
-		x.Frames = x.Frames[1:]
+		x.Frames = x.Frames[len(frames):]
+		if broke != nil {
+			return nil, broke
+		}
+		a.most = mostTogether
 	}
 	return nil, nil
+}
+
+// fit returns how many of the frames, the first at least and most at most, are read into a room of so many bytes, and the bytes that they have.
+func fit(frames []wire.RangeFrame, most, room int) (n, size int) {
+	n, size = 1, int(frames[0].Stored)
+	for n < min(most, len(frames)) && size+int(frames[n].Stored) <= room {
+		size += int(frames[n].Stored)
+		n++
+	}
+	return n, size
+}
+
+// cut returns the frames that are whole in bytes that have come of them.
+func cut(frames []wire.RangeFrame, b []byte) []replicate.Arrived {
+	out := make([]replicate.Arrived, 0, len(frames))
+	for _, f := range frames {
+		if int(f.Stored) > len(b) {
+			break
+		}
+		out = append(out, replicate.Arrived{Stored: b[:f.Stored:f.Stored], Refs: f.Refs})
+		b = b[f.Stored:]
+	}
+	return out
 }

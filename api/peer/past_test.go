@@ -23,7 +23,7 @@ import (
 	"loggia/transfer/wire"
 )
 
-// shop is a node whose store holds some frames of a chunk each, all but the last in one range that links lead to.
+// shop is a node whose store holds some frames of a chunk each, all but the last in one range that links lead to; that one the node sends.
 type shop struct {
 	*Client
 	store  http.HandlerFunc // nil: honest
@@ -32,6 +32,10 @@ type shop struct {
 	ids    []chunk.ID
 	object []byte
 
+	// What the last fetch was shown.
+	shown [][]int // frames, by the calls that they came in
+	again int     // frames that had come before
+
 	mu    sync.Mutex
 	asked [][]chunk.ID // of each request to the node
 	links []bool       // whether it asked for links
@@ -39,12 +43,19 @@ type shop struct {
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
+	return newShopOf(t, 1000, 1001, 1002, 1003, 1004)
+}
+
+// newShopOf has frames of these sizes.
+func newShopOf(t *testing.T, sizes ...int) *shop {
+	t.Helper()
 	s := &shop{}
-	for i := range 5 {
-		f := bytes.Repeat([]byte{byte('a' + i)}, 1000+i)
+	for i, size := range sizes {
+		f := bytes.Repeat([]byte{byte('a' + i)}, size)
 		s.frames, s.ids = append(s.frames, f), append(s.ids, digest.Of(f))
 	}
-	s.object = slices.Concat(s.frames[:4]...)
+	last := len(sizes) - 1
+	s.object = slices.Concat(s.frames[:last]...)
 	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.store != nil {
 			s.store(w, r)
@@ -61,13 +72,13 @@ func newShop(t *testing.T) *shop {
 		s.mu.Unlock()
 		if links {
 			x := wire.Range{Path: "/bucket/pack?signature"}
-			for i, f := range s.frames[:4] {
+			for i, f := range s.frames[:last] {
 				x.Frames = append(x.Frames, wire.RangeFrame{Stored: uint32(len(f)), Refs: []chunk.Ref{{ID: s.ids[i], Length: 7}}})
 			}
 			if err := errors.Join(w.Store(wire.Store{Origin: s.origin, CA: ca, Life: time.Minute}), w.Range(x)); err != nil {
 				return err
 			}
-			want = want[4:]
+			want = want[last:]
 		}
 		for _, id := range want {
 			i := slices.Index(s.ids, id)
@@ -84,20 +95,33 @@ func (s *shop) honest(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(s.object))
 }
 
-// fetch asks for everything and says how often each frame came. Wrong bytes are a lie, as they are to whoever makes a copy.
+// fetch asks for everything and says how often each frame was taken. To whoever makes a copy wrong bytes are a lie, those before them are taken, and what was taken already is passed
+// over.
 func (s *shop) fetch(ctx context.Context, also func(n int) error) (came []int, err error) {
 	came = make([]int, len(s.frames))
 	n := 0
-	_, err = s.Frames(ctx, member, disk, buffer.New(4<<20), s.ids, func(stored []byte, refs []chunk.Ref) error {
-		if n++; also != nil {
-			if err := also(n); err != nil {
-				return err
+	s.shown, s.again = nil, 0
+	_, err = s.Frames(ctx, member, disk, buffer.New(4<<20), s.ids, func(frames []replicate.Arrived) error {
+		var shown []int
+		for _, f := range frames {
+			shown = append(shown, slices.Index(s.ids, f.Refs[0].ID))
+		}
+		s.shown = append(s.shown, shown)
+		for i, f := range frames {
+			if n++; also != nil {
+				if err := also(n); err != nil {
+					return err
+				}
 			}
+			if digest.Of(f.Stored) != f.Refs[0].ID {
+				return fmt.Errorf("%w: chunk %s", replicate.ErrLied, f.Refs[0].ID.Short())
+			}
+			if came[shown[i]] > 0 {
+				s.again++
+				continue
+			}
+			came[shown[i]]++
 		}
-		if digest.Of(stored) != refs[0].ID {
-			return fmt.Errorf("%w: chunk %s", replicate.ErrLied, refs[0].ID.Short())
-		}
-		came[slices.Index(s.ids, refs[0].ID)]++
 		return nil
 	})
 	return came, err
@@ -141,12 +165,39 @@ func TestFramesComeFromTheStore(t *testing.T) {
 	}
 }
 
+// Frames of a range come in its order, some at a time: as many as have room together, after one that comes alone. What has no room at all has memory of its own.
+func TestFramesOfARangeComeTogether(t *testing.T) {
+	const room = usualRecord
+	s := newShopOf(t,
+		10,
+		room/2, room/4, room/4, // to the byte
+		room/2, room/2-1, // one byte is left
+		2,
+		room-1,
+		room,
+		room+1,
+		3*room, 4,
+		1, 2, 3, 4, 5, 6, 7,
+		8, 9, // of small ones there are enough before the room is full
+		7)
+	came, err := s.fetch(t.Context(), nil)
+	s.want(t, came, err, 1, []int{len(s.frames)}, []bool{true})
+	want := [][]int{{21}, {0}, {1, 2, 3}, {4, 5}, {6}, {7}, {8}, {9}, {10}, {11, 12, 13, 14, 15, 16, 17, 18}, {19, 20}}
+	if fmt.Sprint(s.shown) != fmt.Sprint(want) {
+		t.Errorf("frames came as %v, want %v", s.shown, want)
+	}
+	if n := s.Linked(); n != int64(len(s.object)) {
+		t.Errorf("%d bytes came by links, want %d", n, len(s.object))
+	}
+}
+
 // What a store refuses, cuts or damages comes from its node, and of it only what had not come. The store is left alone then, until it is tried again.
 func TestTheNodeSendsWhatItsStoreDoesNot(t *testing.T) {
 	for name, c := range map[string]struct {
 		store  func(s *shop, w http.ResponseWriter, r *http.Request)
 		origin string
 		left   int // of four
+		again  int // came twice
 	}{
 		"refuses": {store: func(_ *shop, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) }, left: 4},
 		"throttles": {store: func(_ *shop, w http.ResponseWriter, _ *http.Request) {
@@ -155,6 +206,9 @@ func TestTheNodeSendsWhatItsStoreDoesNot(t *testing.T) {
 		"gives other bytes": {store: func(s *shop, w http.ResponseWriter, r *http.Request) {
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(append(bytes.Clone(s.object[:1500]), make([]byte, len(s.object))...)))
 		}, left: 3},
+		"gives other bytes behind right ones": {store: func(s *shop, w http.ResponseWriter, r *http.Request) { // the second is shown together with the third, which is wrong
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(append(bytes.Clone(s.object[:2500]), make([]byte, len(s.object))...)))
+		}, left: 3, again: 1},
 		"has less": {store: func(s *shop, w http.ResponseWriter, r *http.Request) {
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(s.object[:2500]))
 		}, left: 4},
@@ -180,6 +234,9 @@ func TestTheNodeSendsWhatItsStoreDoesNot(t *testing.T) {
 			}
 			came, err := s.fetch(t.Context(), nil)
 			s.want(t, came, err, 1, []int{5, c.left}, []bool{true, false})
+			if s.again != c.again {
+				t.Errorf("%d frames came again, want %d", s.again, c.again)
+			}
 			for n := 1; c.left < 4 && n < maxStrikes; n++ { // it was good for something: it is tried again
 				came, err = s.fetch(t.Context(), nil)
 				s.want(t, came, err, 1, []int{5, c.left}, []bool{true, false})
@@ -246,22 +303,23 @@ type counted struct{ n *atomic.Int64 }
 
 func (c counted) Write(b []byte) (int, error) { c.n.Add(int64(len(b))); return len(b), nil }
 
-// A limit that comes while a range is read holds from the next frame on: the rest comes through the node. No store is to blame.
+// A limit that comes while a range is read holds from what is read next on: the rest comes through the node. No store is to blame.
 func TestALimitEndsReadingPastTheNode(t *testing.T) {
-	s := newShop(t)
+	s := newShopOf(t, slices.Repeat([]int{1000}, 1+mostTogether+2+1)...)
 	limits := &steering{}
 	s.Steering = limits
 	came, err := s.fetch(t.Context(), func(n int) error {
-		limits.limited.Store(n >= 3) // the node's own frame, and two of the range
+		limits.limited.Store(n >= 3) // the node's own frame, the first of the range, and one of those that come together then
 		return nil
 	})
-	s.want(t, came, err, 1, []int{5, 2}, []bool{true, false})
+	all := len(s.frames)
+	s.want(t, came, err, 1, []int{all, 2}, []bool{true, false})
 	came, err = s.fetch(t.Context(), nil)
-	s.want(t, came, err, 1, []int{5}, []bool{false})
+	s.want(t, came, err, 1, []int{all}, []bool{false})
 	limits.limited.Store(false)
 	was := limits.bytes.Load()
 	came, err = s.fetch(t.Context(), nil)
-	s.want(t, came, err, 1, []int{5}, []bool{true})
+	s.want(t, came, err, 1, []int{all}, []bool{true})
 	if n := limits.bytes.Load() - was; n < int64(len(s.object)) {
 		t.Errorf("%d bytes were counted as arriving, want those of the store, too", n)
 	}

@@ -185,7 +185,7 @@ func (s silent) Of(*state.View, *gallery.Disk, gallery.ReplicaKey) []replicate.S
 func (silent) Name() string { return "a" }
 
 // Fetch implements replicate.Source.
-func (s silent) Fetch(ctx context.Context, _ []chunk.ID, _ func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+func (s silent) Fetch(ctx context.Context, _ []chunk.ID, _ func([]replicate.Arrived) error) ([]chunk.ID, error) {
 	s.r.asking.Add(1)
 	defer s.r.asking.Add(-1)
 	if s.r.fault != nil {

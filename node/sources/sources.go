@@ -187,7 +187,7 @@ func (n *node) Key() string { return string(n.id) }
 func (n *node) Name() string { return string(n.region) }
 
 // Fetch implements replicate.Source.
-func (n *node) Fetch(ctx context.Context, want []chunk.ID, fn func(stored []byte, refs []chunk.Ref) error) ([]chunk.ID, error) {
+func (n *node) Fetch(ctx context.Context, want []chunk.ID, fn func(frames []replicate.Arrived) error) ([]chunk.ID, error) {
 	return n.f.Peers.Frames(ctx, n.id, n.disk, n.f.Scratch, want, fn)
 }
 
@@ -202,11 +202,11 @@ type repository struct {
 func (r *repository) Name() string { return r.name }
 
 // Fetch implements replicate.Source.
-func (r *repository) Fetch(ctx context.Context, want []chunk.ID, fn func(stored []byte, refs []chunk.Ref) error) ([]chunk.ID, error) {
+func (r *repository) Fetch(ctx context.Context, want []chunk.ID, fn func(frames []replicate.Arrived) error) ([]chunk.ID, error) {
 	view, err := r.f.Depot.Open(ctx, r.row)
 	if err != nil {
 		return nil, err
 	}
 	defer view.Release()
-	return serve.Local{View: view.View, Options: r.f.Serve}.Fetch(ctx, want, fn)
+	return replicate.OneByOne(serve.Local{View: view.View, Options: r.f.Serve}).Fetch(ctx, want, fn)
 }

@@ -48,7 +48,7 @@ func compactedServes(t *testing.T, s blobstore.Store) {
 	from := serve.Local{View: g.View(), Label: "compacted", Options: serve.Options{Pool: g.Reads, Decoder: g.Decoder, Encoder: g.Encoder}}
 	var last replicate.Progress
 	g.must(replicate.Run(t.Context(), replicate.NewTarget(view, w), replicate.Options{Disk: replicate.Identity{Root: d.Root, Table: d.Table},
-		Sources: []replicate.Source{from}, TempDir: t.TempDir(), Pool: to.Scratch, Decoder: to.Decoder, Progress: func(p replicate.Progress) { last = p }}))
+		Sources: []replicate.Source{replicate.OneByOne(from)}, TempDir: t.TempDir(), Pool: to.Scratch, Decoder: to.Decoder, Progress: func(p replicate.Progress) { last = p }}))
 	to.Finish(w, d.Result)
 	to.Check(d.Result, d.bytes)
 	if last.Total == 0 || last.Have+last.Sent != last.Total {

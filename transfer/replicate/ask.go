@@ -41,16 +41,20 @@ func (r *run) ask(ctx context.Context, s *place, ids []chunk.ID, limit int64, d 
 	defer watch.Stop()
 	began, left := r.places.now(), limit
 	var own error // of the target
-	_, failed = s.Fetch(watched, ids, func(stored []byte, refs []chunk.Ref) error {
+	var h chunk.Hasher
+	_, failed = s.Fetch(watched, ids, func(frames []Arrived) error {
 		watch.Stop() // it is not the source's fault when the target is slow
 		defer watch.Reset(r.o.Stall)
 		if left == limit {
 			s.speed.first(r.places.now().Sub(began))
 		}
-		if left -= int64(len(stored)); left < 0 {
+		for _, f := range frames {
+			left -= int64(len(f.Stored))
+		}
+		if left < 0 {
 			return fmt.Errorf("%w: more than the %d bytes that the answer may have", ErrLied, limit)
 		}
-		err := r.accept(watched, s, stored, refs, d)
+		err := r.accept(watched, s, frames, &h, d)
 		if err != nil && !errors.Is(err, ErrLied) {
 			own = err
 		}

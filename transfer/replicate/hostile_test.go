@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -11,10 +14,9 @@ import (
 
 	"loggia/transfer/chunk"
 	"loggia/transfer/frame"
+	"loggia/transfer/pack"
 	"loggia/transfer/serve/servetest"
 )
-
-type pass func([]byte, []chunk.Ref) error
 
 // framed is an honest frame of some bytes, in some chunks.
 func framed(t testing.TB, plain []byte, lengths ...int) ([]byte, []chunk.Ref) {
@@ -77,13 +79,13 @@ func TestLiarsAreDropped(t *testing.T) {
 	for name, lie := range lies(t) {
 		t.Run(name, func(t *testing.T) {
 			honest := newHolder("honest", w.from, w.to)
-			for _, from := range []int{1, 6} {
-				liar := altered(newHolder("liar", w.from, w.to), func(n int, stored []byte, refs []chunk.Ref, p func([]byte, []chunk.Ref) error) error {
-					if n < from {
+			for _, c := range []struct{ from, together int }{{1, 1}, {6, 1}, {6, 3}} {
+				liar := &several{n: c.together, Source: altered(newHolder("liar", w.from, w.to), func(n int, stored []byte, refs []chunk.Ref, p pass) error {
+					if n < c.from {
 						return p(stored, refs)
 					}
 					return lie(n, stored, refs, p)
-				})
+				})}
 				v := w.to.View()
 				out := w.to.Writer(v)
 				err := Run(t.Context(), NewTarget(v, out), optionsFor(t, w.to, w.v2, &meterOf{t: t}, liar))
@@ -106,10 +108,139 @@ func TestLiarsAreDropped(t *testing.T) {
 	}
 }
 
+// counting is a target that counts how often it was given frames.
+type counting struct {
+	Target
+	mu    sync.Mutex
+	added map[chunk.ID]int // guarded by mu
+}
+
+func (c *counting) Add(ctx context.Context, kind pack.Kind, lane uint64, stored []byte, id chunk.ID, plain uint32, refs []chunk.Ref) error {
+	c.mu.Lock()
+	c.added[id]++
+	c.mu.Unlock()
+	return c.Target.Add(ctx, kind, lane, stored, id, plain, refs)
+}
+
+// news says whether each of the frames has something that was asked for, and the target has nothing of them.
+func (c *counting) news(frames []Arrived, want []chunk.ID) bool {
+	return !slices.ContainsFunc(frames, func(f Arrived) bool {
+		asked := slices.ContainsFunc(f.Refs, func(ref chunk.Ref) bool { return slices.Contains(want, ref.ID) })
+		return !asked || slices.ContainsFunc(f.Refs, func(ref chunk.Ref) bool {
+			there, err := c.Has(ref.ID)
+			return there || err != nil
+		})
+	})
+}
+
+// One wrong frame among some that come together is a lie. Those before it are kept, and not asked for again; what is left comes from another source.
+func TestAWrongFrameAmongOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // in which no request lags and is made twice
+		w := newWorld(t, 24<<20)
+		var ids []chunk.ID // of the frames that came together
+		var wrong chunk.ID
+		v := w.to.View()
+		out := w.to.Writer(v)
+		target := &counting{Target: NewTarget(v, out), added: map[chunk.ID]int{}}
+		liar := &several{Source: newHolder("liar", w.from, w.to), n: 3}
+		liar.change = func(want []chunk.ID, frames []Arrived) {
+			if len(ids) > 0 || len(frames) < 3 || !target.news(frames, want) {
+				return
+			}
+			for _, f := range frames {
+				ids = append(ids, frame.ID(f.Stored))
+			}
+			b := frames[1].Stored
+			b[len(b)-1] ^= 1
+			wrong = frame.ID(b)
+		}
+		o := optionsFor(t, w.to, w.v1, &meterOf{t: t}, liar)
+		o.Streams = 1
+		if err := Run(t.Context(), target, o); !errors.Is(err, ErrLied) || !errors.Is(err, ErrNoSource) {
+			t.Fatalf("alone: %v, want ErrLied; %d frames came together", err, len(ids))
+		}
+		times := func(ids []chunk.ID) (n []int) {
+			for _, id := range ids {
+				n = append(n, target.added[id])
+			}
+			return n
+		}
+		if got := times(ids); !slices.Equal(got, []int{1, 0, 0}) {
+			t.Errorf("of three frames, the second wrong, each was kept %v times", got)
+		}
+		if err := Run(t.Context(), target, optionsFor(t, w.to, w.v1, &meterOf{t: t}, &several{Source: newHolder("honest", w.from, w.to), n: 3})); err != nil {
+			t.Fatal(err)
+		}
+		if got := times([]chunk.ID{ids[0], wrong}); !slices.Equal(got, []int{1, 0}) {
+			t.Errorf("in the end the one before the wrong one, and that one, were kept %v times", got)
+		}
+		w.to.Finish(out, w.v1)
+		w.to.Check(w.v1, w.d1)
+	})
+}
+
+// A source that sends some frames once more after a wrong one, as a node does for its store, costs their bytes and no more.
+func TestFramesThatComeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // in which no request lags and is made twice
+		w := newWorld(t, 24<<20)
+		again := map[chunk.ID]int{} // the bytes of each frame that was right and came again
+		h := &several{Source: newHolder("a", w.from, w.to), n: 3}
+		v := w.to.View()
+		out := w.to.Writer(v)
+		target := &counting{Target: NewTarget(v, out), added: map[chunk.ID]int{}}
+		m := &meterOf{t: t}
+		o := optionsFor(t, w.to, w.v1, m, &repairing{h, target, again})
+		o.Streams = 1
+		if err := Run(t.Context(), target, o); err != nil {
+			t.Fatal(err)
+		}
+		bytes := int64(0)
+		for id, size := range again {
+			bytes += int64(size)
+			if n := target.added[id]; n != 1 {
+				t.Errorf("frame %s was kept %d times", id.Short(), n)
+			}
+		}
+		if bytes == 0 || m.last.Wasted < bytes {
+			t.Errorf("%d bytes came again, %+v", bytes, m.last)
+		}
+		w.to.Finish(out, w.v1)
+		w.to.Check(w.v1, w.d1)
+	})
+}
+
+// repairing shows the first frames of each answer with the last one wrong, and then as they are.
+type repairing struct {
+	*several
+	target *counting
+	again  map[chunk.ID]int
+}
+
+func (r *repairing) Fetch(ctx context.Context, want []chunk.ID, fn func([]Arrived) error) ([]chunk.ID, error) {
+	first := true
+	return r.several.Fetch(ctx, want, func(frames []Arrived) error {
+		last := len(frames) - 1
+		if !first || last < 1 || !r.target.news(frames, want) {
+			return fn(frames)
+		}
+		first = false
+		bad := slices.Clone(frames)
+		bad[last].Stored = bytes.Clone(bad[last].Stored)
+		bad[last].Stored[len(bad[last].Stored)-1] ^= 1
+		if err := fn(bad); !errors.Is(err, ErrLied) {
+			return fmt.Errorf("for a wrong frame: %w", err)
+		}
+		for _, f := range frames[:last] {
+			r.again[frame.ID(f.Stored)] = len(f.Stored)
+		}
+		return fn(frames)
+	})
+}
+
 // The frame table knows what a frame holds: what the source says of it is not looked at.
 func TestChunksOfKnownFramesAreTheTables(t *testing.T) {
 	w := newWorld(t, 16<<20)
-	liar := altered(newHolder("liar", w.from, w.to), func(n int, stored []byte, refs []chunk.Ref, p func([]byte, []chunk.Ref) error) error {
+	liar := altered(newHolder("liar", w.from, w.to), func(n int, stored []byte, refs []chunk.Ref, p pass) error {
 		if err := p(stored, refs[:1]); err != nil && !errors.Is(err, ErrLied) {
 			return err
 		}
@@ -125,11 +256,11 @@ func TestChunksOfKnownFramesAreTheTables(t *testing.T) {
 // failing is a source that fails or stalls instead of answering some requests.
 func failing(s Source, do func(ctx context.Context, n int) error) *source {
 	var n atomic.Int64
-	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn pass) ([]chunk.ID, error) {
 		if err := do(ctx, int(n.Add(1))); err != nil {
 			return nil, err
 		}
-		return s.Fetch(ctx, want, fn)
+		return s.Fetch(ctx, want, singly(fn))
 	}}
 }
 
@@ -198,7 +329,7 @@ func TestSourceDiesInTheMiddle(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t, 24<<20)
 			at := 1 + w.r.IntN(30)
-			dying := altered(newHolder("dying", w.from, w.to), func(n int, stored []byte, refs []chunk.Ref, p func([]byte, []chunk.Ref) error) error {
+			dying := altered(newHolder("dying", w.from, w.to), func(n int, stored []byte, refs []chunk.Ref, p pass) error {
 				if n > at {
 					return errors.New("connection broke")
 				}
@@ -218,7 +349,7 @@ func TestCancelLeavesNothingBehind(t *testing.T) {
 			w := newWorld(t, 12<<20)
 			ctx, cancel := context.WithCancel(t.Context())
 			at := 1 + w.r.IntN(10)
-			h := altered(newHolder("a", w.from, w.to), func(n int, stored []byte, refs []chunk.Ref, p func([]byte, []chunk.Ref) error) error {
+			h := altered(newHolder("a", w.from, w.to), func(n int, stored []byte, refs []chunk.Ref, p pass) error {
 				if n == at {
 					cancel()
 				}

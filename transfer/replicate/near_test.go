@@ -22,14 +22,14 @@ func (d *distant) Distance() uint32 { return d.far }
 
 // paced delivers at a rate for each request, in bytes per second.
 func paced(s Source, rate float64) *source {
-	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
-		return s.Fetch(ctx, want, func(stored []byte, refs []chunk.Ref) error {
+	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn pass) ([]chunk.ID, error) {
+		return s.Fetch(ctx, want, singly(func(stored []byte, refs []chunk.Ref) error {
 			pause(ctx, nil, time.Duration(float64(len(stored))/rate*float64(time.Second)))
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 			return fn(stored, refs)
-		})
+		}))
 	}}
 }
 

@@ -15,11 +15,11 @@ import (
 // noted keeps what a source was asked for.
 func noted(s Source, asked *[]chunk.ID) *source {
 	var mu sync.Mutex
-	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn pass) ([]chunk.ID, error) {
 		mu.Lock()
 		*asked = append(*asked, want...)
 		mu.Unlock()
-		return s.Fetch(ctx, want, fn)
+		return s.Fetch(ctx, want, singly(fn))
 	}}
 }
 
@@ -63,7 +63,7 @@ func TestACopyGoesOnFromWhatWasPeeked(t *testing.T) {
 func TestPeekBelievesNothing(t *testing.T) {
 	w := newWorld(t, 24<<20)
 	h := newHolder("a", w.from, w.to)
-	lies := altered(h, func(_ int, stored []byte, refs []chunk.Ref, pass func([]byte, []chunk.Ref) error) error {
+	lies := altered(h, func(_ int, stored []byte, refs []chunk.Ref, pass pass) error {
 		bad := slices.Clone(stored)
 		bad[len(bad)-1] ^= 1
 		return pass(bad, refs)
@@ -73,7 +73,7 @@ func TestPeekBelievesNothing(t *testing.T) {
 		t.Errorf("%d frames, %v, want none and ErrNoSource", len(p.frames), err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	hangs := &source{Source: h, fetch: func(ctx context.Context, _ []chunk.ID, _ func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+	hangs := &source{Source: h, fetch: func(ctx context.Context, _ []chunk.ID, _ pass) ([]chunk.ID, error) {
 		cancel()
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -105,7 +105,7 @@ func TestNodesOfAFrameThatLiesAreNotKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What was not asked for yet is right, the root that was is not.
-	lies := &source{Source: h, fetch: func(_ context.Context, _ []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+	lies := &source{Source: h, fetch: func(_ context.Context, _ []chunk.ID, fn pass) ([]chunk.ID, error) {
 		stored, _, err := frame.Encode(nil, slices.Concat(top, []byte("no root")), nil)
 		if err != nil {
 			t.Error(err)

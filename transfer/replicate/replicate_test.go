@@ -69,7 +69,7 @@ func TestCopiesOnlyWhatIsMissing(t *testing.T) {
 func TestCopyInsideARegion(t *testing.T) {
 	w := newWorld(t, 16<<20)
 	local := serve.Local{View: w.from.View(), Options: serve.Options{Pool: w.from.Reads, Decoder: w.to.Decoder, Encoder: w.to.Encoder}, Label: "slot"}
-	if _, err := copyTo(t, w.to, w.v2, Identity{}, nil, local); err != nil {
+	if _, err := copyTo(t, w.to, w.v2, Identity{}, nil, OneByOne(local)); err != nil {
 		t.Fatal(err)
 	}
 	w.to.Check(w.v2, w.d2)
@@ -87,7 +87,7 @@ func TestHoleDisk(t *testing.T) {
 
 // partial is a source that lacks what lacks says.
 func partial(s Source, lacks func(chunk.ID) bool) *source {
-	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn pass) ([]chunk.ID, error) {
 		var there, missing []chunk.ID
 		for _, id := range want {
 			if lacks(id) {
@@ -99,7 +99,7 @@ func partial(s Source, lacks func(chunk.ID) bool) *source {
 		if len(there) == 0 {
 			return missing, nil
 		}
-		more, err := s.Fetch(ctx, there, fn)
+		more, err := s.Fetch(ctx, there, singly(fn))
 		return append(missing, more...), err
 	}}
 }
@@ -171,7 +171,7 @@ func TestResume(t *testing.T) {
 		var left atomic.Int64
 		left.Store(w.r.Int64N(w.v2.Stored / crashes))
 		h := newHolder("a", w.from, w.to)
-		dying := altered(h, func(_ int, stored []byte, refs []chunk.Ref, pass func([]byte, []chunk.Ref) error) error {
+		dying := altered(h, func(_ int, stored []byte, refs []chunk.Ref, pass pass) error {
 			if left.Add(-int64(len(stored))) < 0 {
 				cancel()
 				return ctx.Err()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,7 +40,7 @@ func newHolder(name string, from, to *servetest.Region) *holder {
 
 func (h *holder) Name() string { return h.name }
 
-func (h *holder) Fetch(ctx context.Context, want []chunk.ID, fn func(stored []byte, refs []chunk.Ref) error) (missing []chunk.ID, err error) {
+func (h *holder) Fetch(ctx context.Context, want []chunk.ID, fn func(frames []Arrived) error) (missing []chunk.ID, err error) {
 	h.asked.Add(1)
 	// Before anything is asked for, as package peer does: who sends would hold memory while who receives has none to take it in.
 	buf, err := h.there.Get(ctx, wire.MaxRecord)
@@ -72,29 +73,73 @@ func (h *holder) Fetch(ctx context.Context, want []chunk.ID, fn func(stored []by
 			continue
 		}
 		h.stored.Add(int64(len(rec.Data)))
-		if err := fn(rec.Data, rec.Refs); err != nil {
+		if err := fn([]Arrived{{rec.Data, rec.Refs}}); err != nil {
 			return missing, err
 		}
 	}
 }
 
-// source is a Source with behaviour of the test's.
-type source struct {
-	Source
-	fetch func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error)
+// pass is shown a frame.
+type pass func(stored []byte, refs []chunk.Ref) error
+
+// singly shows frames one by one.
+func singly(fn pass) func(frames []Arrived) error {
+	return func(frames []Arrived) error {
+		for _, f := range frames {
+			if err := fn(f.Stored, f.Refs); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 }
 
-func (s *source) Fetch(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
-	return s.fetch(ctx, want, fn)
+// source is a Source with behaviour of the test's, one frame at a time.
+type source struct {
+	Source
+	fetch func(ctx context.Context, want []chunk.ID, fn pass) ([]chunk.ID, error)
+}
+
+func (s *source) Fetch(ctx context.Context, want []chunk.ID, fn func([]Arrived) error) ([]chunk.ID, error) {
+	return s.fetch(ctx, want, func(stored []byte, refs []chunk.Ref) error { return fn([]Arrived{{stored, refs}}) })
+}
+
+// several shows what a source brings up to n frames at a time, once change has seen them.
+type several struct {
+	Source
+	n      int
+	change func(want []chunk.ID, frames []Arrived) // may be nil
+}
+
+func (s *several) Fetch(ctx context.Context, want []chunk.ID, fn func([]Arrived) error) ([]chunk.ID, error) {
+	var held []Arrived
+	show := func() error {
+		frames := held
+		held = nil
+		if s.change != nil {
+			s.change(want, frames)
+		}
+		return fn(frames)
+	}
+	missing, err := s.Source.Fetch(ctx, want, singly(func(stored []byte, refs []chunk.Ref) error {
+		if held = append(held, Arrived{bytes.Clone(stored), slices.Clone(refs)}); len(held) < s.n {
+			return nil
+		}
+		return show()
+	}))
+	if err == nil && len(held) > 0 {
+		err = show()
+	}
+	return missing, err
 }
 
 // altered shows every frame of a source to fn before it arrives.
-func altered(s Source, alter func(n int, stored []byte, refs []chunk.Ref, pass func([]byte, []chunk.Ref) error) error) *source {
+func altered(s Source, alter func(n int, stored []byte, refs []chunk.Ref, pass pass) error) *source {
 	var n atomic.Int64
-	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
-		return s.Fetch(ctx, want, func(stored []byte, refs []chunk.Ref) error {
+	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn pass) ([]chunk.ID, error) {
+		return s.Fetch(ctx, want, singly(func(stored []byte, refs []chunk.Ref) error {
 			return alter(int(n.Add(1)), stored, refs, fn)
-		})
+		}))
 	}}
 }
 

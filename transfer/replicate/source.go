@@ -15,10 +15,33 @@ import (
 type Source interface {
 	// Name says for people where the bytes come from.
 	Name() string
-	// Fetch asks for chunks and calls fn for each frame that arrives, in any order, one at a time;
+	// Fetch asks for chunks and calls fn for frames that arrive, one or some at a time, in any order, one call at a time;
 	// bytes and refs are valid until fn returns. A chunk asked for comes in one frame at least, or
-	// its id is returned as missing. An error of fn ends it, and so does ctx, soon. Who has too much to do answers with a *Busy.
+	// its id is returned as missing. An error of fn ends it, and so does ctx, soon: of the frames that fn was shown then some may be kept.
+	// Who has too much to do answers with a *Busy.
+	Fetch(ctx context.Context, want []chunk.ID, fn func(frames []Arrived) error) (missing []chunk.ID, err error)
+}
+
+// Arrived is a frame that has come.
+type Arrived struct {
+	Stored []byte
+	Refs   []chunk.Ref // what it unpacks to, as the source says
+}
+
+// Single is what a Source is, but that it shows frames one by one.
+type Single interface {
+	Name() string
 	Fetch(ctx context.Context, want []chunk.ID, fn func(stored []byte, refs []chunk.Ref) error) (missing []chunk.ID, err error)
+}
+
+// OneByOne makes a Source of one that shows frames so.
+func OneByOne(s Single) Source { return oneByOne{s} }
+
+type oneByOne struct{ Single }
+
+// Fetch implements Source.
+func (o oneByOne) Fetch(ctx context.Context, want []chunk.ID, fn func(frames []Arrived) error) ([]chunk.ID, error) {
+	return o.Single.Fetch(ctx, want, func(stored []byte, refs []chunk.Ref) error { return fn([]Arrived{{stored, refs}}) })
 }
 
 // Member is a Source in another region that makes the same copy now, and so holds a part of the disk.

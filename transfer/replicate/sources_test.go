@@ -77,14 +77,14 @@ func from(p Progress, name string) (out SourceProgress) {
 
 // at delivers with a delay for each frame.
 func at(s Source, each time.Duration) *source {
-	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
-		return s.Fetch(ctx, want, func(stored []byte, refs []chunk.Ref) error {
+	return &source{Source: s, fetch: func(ctx context.Context, want []chunk.ID, fn pass) ([]chunk.ID, error) {
+		return s.Fetch(ctx, want, singly(func(stored []byte, refs []chunk.Ref) error {
 			pause(ctx, nil, each)
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 			return fn(stored, refs)
-		})
+		}))
 	}}
 }
 
@@ -137,12 +137,12 @@ func TestARequestThatLagsIsMadeAgain(t *testing.T) {
 		var requests atomic.Int64
 		var stuck atomic.Bool
 		last := lastChunk(t, w)
-		only := &source{Source: inner, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+		only := &source{Source: inner, fetch: func(ctx context.Context, want []chunk.ID, fn pass) ([]chunk.ID, error) {
 			if requests.Add(1); !slices.Contains(want, last) || !stuck.CompareAndSwap(false, true) {
-				return inner.Fetch(ctx, want, fn)
+				return inner.Fetch(ctx, want, singly(fn))
 			}
 			frames := 0
-			return inner.Fetch(ctx, want, func(stored []byte, refs []chunk.Ref) error {
+			return inner.Fetch(ctx, want, singly(func(stored []byte, refs []chunk.Ref) error {
 				if frames++; frames == 2 {
 					pause(ctx, nil, 50*time.Second)
 					if ctx.Err() != nil {
@@ -150,7 +150,7 @@ func TestARequestThatLagsIsMadeAgain(t *testing.T) {
 					}
 				}
 				return fn(stored, refs)
-			})
+			}))
 		}}
 		began := time.Now()
 		p, err := once(t, w, func(o *Options) { o.Streams = 3 }, only)
@@ -187,7 +187,7 @@ func TestMembersThatLie(t *testing.T) {
 			return &announcer{partial(newHolder("m", w.from, w.to), func(chunk.ID) bool { return true }), everything}
 		},
 		"wrong bytes": func(w *world) Source {
-			return &announcer{altered(newHolder("m", w.from, w.to), func(_ int, stored []byte, refs []chunk.Ref, p func([]byte, []chunk.Ref) error) error {
+			return &announcer{altered(newHolder("m", w.from, w.to), func(_ int, stored []byte, refs []chunk.Ref, p pass) error {
 				b := bytes.Clone(stored)
 				b[len(b)-1] ^= 1
 				return p(b, refs)
@@ -266,11 +266,11 @@ func lastChunk(t *testing.T, w *world) chunk.ID {
 	v := w.to.View()
 	out := w.to.Writer(v)
 	defer out.Close()
-	seen := &source{Source: h, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+	seen := &source{Source: h, fetch: func(ctx context.Context, want []chunk.ID, fn pass) ([]chunk.ID, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		last = slices.MaxFunc(want, func(a, b chunk.ID) int { return bytes.Compare(a[:], b[:]) })
-		return h.Fetch(ctx, want, fn)
+		return h.Fetch(ctx, want, singly(fn))
 	}}
 	o := optionsFor(t, w.to, w.v2, &meterOf{t: t}, seen)
 	o.Streams = 1
@@ -293,12 +293,12 @@ func comeAndGo(t *testing.T, silent time.Duration) {
 		w.to.Scratch = buffer.New(64 << 20)
 		began := time.Now()
 		first := &source{Source: at(newHolder("first", w.from, w.to), 500*time.Millisecond)}
-		first.fetch = func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+		first.fetch = func(ctx context.Context, want []chunk.ID, fn pass) ([]chunk.ID, error) {
 			if time.Since(began) >= silent { // silence: what is asked now never comes
 				<-ctx.Done()
 				return nil, ctx.Err()
 			}
-			return first.Source.Fetch(ctx, want, fn)
+			return first.Source.Fetch(ctx, want, singly(fn))
 		}
 		second := at(newHolder("second", w.from, w.to), 500*time.Millisecond)
 		p, err := once(t, w, func(o *Options) {
@@ -346,7 +346,7 @@ func TestWhatAnotherRequestBringsIsNotLacking(t *testing.T) {
 		asked := map[int][]chunk.ID{} // by requests under way
 		first := map[chunk.ID]bool{}  // what one brings of another's
 		n := 0
-		mixing := &source{Source: inner, fetch: func(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+		mixing := &source{Source: inner, fetch: func(ctx context.Context, want []chunk.ID, fn pass) ([]chunk.ID, error) {
 			mu.Lock()
 			n++
 			me := n
@@ -365,10 +365,10 @@ func TestWhatAnotherRequestBringsIsNotLacking(t *testing.T) {
 				defer mu.Unlock()
 				delete(asked, me)
 			}()
-			if missing, err := inner.Fetch(ctx, other, fn); err != nil {
+			if missing, err := inner.Fetch(ctx, other, singly(fn)); err != nil {
 				return missing, err
 			}
-			return inner.Fetch(ctx, want, fn)
+			return inner.Fetch(ctx, want, singly(fn))
 		}}
 		v := w.to.View()
 		out := w.to.Writer(v)

@@ -105,7 +105,7 @@ type packet struct {
 	stored []byte
 }
 
-func (w *way) Fetch(ctx context.Context, want []chunk.ID, fn func([]byte, []chunk.Ref) error) ([]chunk.ID, error) {
+func (w *way) Fetch(ctx context.Context, want []chunk.ID, fn func([]Arrived) error) ([]chunk.ID, error) {
 	pause(ctx, nil, w.s.rtt)
 	if w.silent(ctx) {
 		return nil, ctx.Err()
@@ -142,7 +142,7 @@ func (w *way) Fetch(ctx context.Context, want []chunk.ID, fn func([]byte, []chun
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			if err := fn(p.stored, p.refs); err != nil {
+			if err := fn([]Arrived{{p.stored, p.refs}}); err != nil {
 				return err
 			}
 		}

@@ -12,14 +12,27 @@ import (
 // vouched are frames that the disk's committed table lists: their id alone says what they hold.
 type vouched map[chunk.ID][]chunk.Ref
 
-// accept checks one frame and gives it to the target. A frame of which nothing is wanted is passed over:
+// accept checks frames and gives them to the target, one after the other: those before one that is wrong are kept. h computes their ids together.
+func (r *run) accept(ctx context.Context, s *place, frames []Arrived, h *chunk.Hasher, d delivery) error {
+	for _, f := range frames {
+		h.Add(f.Stored)
+	}
+	for i, id := range h.IDs() {
+		if err := r.admit(ctx, s, id, frames[i], d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// admit checks the frame with an id and gives it to the target. One of which nothing is wanted is passed over:
 // what nobody asked for is not kept.
-func (r *run) accept(ctx context.Context, s *place, stored []byte, refs []chunk.Ref, d delivery) error {
+func (r *run) admit(ctx context.Context, s *place, id chunk.ID, f Arrived, d delivery) error {
+	stored, refs := f.Stored, f.Refs
 	head, err := frame.ParseHeader(stored)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrLied, err)
 	}
-	id := frame.ID(stored)
 	listed, known := d.known[id]
 	if known {
 		refs = listed

@@ -14,10 +14,10 @@ type Local struct {
 	Label   string // for people
 }
 
-// Name implements replicate.Source.
+// Name implements replicate.Single.
 func (l Local) Name() string { return l.Label }
 
-// Fetch implements replicate.Source. fn is called by one goroutine at a time.
+// Fetch implements replicate.Single. fn is called by one goroutine at a time.
 func (l Local) Fetch(ctx context.Context, want []chunk.ID, fn func(stored []byte, refs []chunk.Ref) error) (missing []chunk.ID, err error) {
 	return Frames(ctx, l.View, want, l.Options, handOver(fn))
 }

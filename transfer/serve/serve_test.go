@@ -28,7 +28,7 @@ import (
 )
 
 var (
-	_ replicate.Source = Local{}
+	_ replicate.Single = Local{}
 	_ FrameWriter      = (*wire.Writer)(nil)
 	_ NodeWriter       = (*wire.Writer)(nil)
 )

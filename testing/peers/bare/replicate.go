@@ -40,7 +40,7 @@ func (t *task) replicate(ctx context.Context) (err error) {
 	}
 	defer w.Close()
 	err = replicate.Run(ctx, replicate.NewTarget(to.view, w), replicate.Options{
-		Disk: identity(d), Base: identity(t.known.Base), Sources: []replicate.Source{serve.Local{View: from.view, Options: from.serving(), Label: regionA}},
+		Disk: identity(d), Base: identity(t.known.Base), Sources: []replicate.Source{replicate.OneByOne(serve.Local{View: from.view, Options: from.serving(), Label: regionA})},
 		TempDir: t.work, Pool: to.scratch, Decoder: to.dec})
 	if err != nil {
 		return err
