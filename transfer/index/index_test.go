@@ -407,6 +407,34 @@ func TestNeighboursAreReadTogether(t *testing.T) {
 	}
 }
 
+// A table is found the same in memory and in the file.
+func TestTheTableNeedNotBeHeld(t *testing.T) {
+	r := seeded(t)
+	var packs []listed
+	for i := range 60 {
+		packs = append(packs, randomPack(r, uint64(i)))
+	}
+	held, read := write(t, 0, packs...)[0], write(t, 0, packs...)[0]
+	if held.table == nil {
+		t.Fatal("a small table is not held")
+	}
+	read.table = nil
+	some := 0
+	for n := range uint64(universe) {
+		a, there, err := held.Lookup(idOf(n))
+		b, too, failed := read.Lookup(idOf(n))
+		if err != nil || failed != nil || there != too || a.FrameID != b.FrameID || a.PlainOffset != b.PlainOffset {
+			t.Fatalf("chunk %d: %v %v in memory, %v %v in the file", n, there, err, too, failed)
+		}
+		if there {
+			some++
+		}
+	}
+	if some == 0 {
+		t.Error("no chunk was found")
+	}
+}
+
 // What lies together is looked up once in each segment that does not have it: an id that was found around another is asked of nobody.
 func TestSegmentsAreAskedOnceForNeighbours(t *testing.T) {
 	p, ids := together()

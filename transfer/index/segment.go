@@ -14,14 +14,19 @@ import (
 )
 
 // Segment is an open segment. It is safe for many goroutines, holds the fan-out in memory (at most
-// 256 KiB) and reads everything else when asked.
+// 256 KiB) and the lookup table where that is no larger than heldTable, and reads everything else when asked.
 type Segment struct {
 	r      io.ReaderAt
 	close  func() error
 	head   header
 	fanout []uint32
+	table  []byte    // nil: it is read when asked
 	rooms  sync.Pool // *room
 }
+
+// heldTable is the largest lookup table that is kept in memory, in bytes: of 32,768 chunks, about 2 GiB of a disk. Whoever compares
+// a disk with what is there asks for nearly as many, and of a lookup in vain the read is three quarters.
+const heldTable = 256 << 10
 
 // room is what a lookup reads into: the reader is an interface, so that it would be made anew each time. It keeps the frame that was
 // found last: who looks chunks up in the order of a disk finds most of them there, and reads nothing.
@@ -81,6 +86,12 @@ func Open(r io.ReaderAt, size int64) (*Segment, error) {
 	if last != h.chunks {
 		return nil, damaged("fan-out ends at %d of %d", last, h.chunks)
 	}
+	if n := lookupSize * int64(h.chunks); n <= heldTable {
+		s.table = make([]byte, n)
+		if err := readAt(r, s.table, h.lookAt()); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
 }
 
@@ -139,8 +150,8 @@ func (s *Segment) Lookup(id chunk.ID) (Location, bool, error) {
 	}
 	for at, end := s.fanout[b], s.fanout[b+1]; at < end; {
 		n := min(end-at, uint32(len(r.page)/lookupSize))
-		entries := r.page[:n*lookupSize]
-		if err := readAt(s.r, entries, s.head.lookAt()+int64(at)*lookupSize); err != nil {
+		entries, err := s.entries(r, at, n)
+		if err != nil {
 			return Location{}, false, err
 		}
 		for ; len(entries) > 0; entries = entries[lookupSize:] {
@@ -155,6 +166,15 @@ func (s *Segment) Lookup(id chunk.ID) (Location, bool, error) {
 		at += n
 	}
 	return Location{}, false, nil
+}
+
+// entries returns n entries of the lookup table, at most a page of them. They are valid until the room is used again.
+func (s *Segment) entries(r *room, at, n uint32) ([]byte, error) {
+	if s.table != nil {
+		return s.table[at*lookupSize:][:n*lookupSize], nil
+	}
+	b := r.page[:n*lookupSize]
+	return b, readAt(s.r, b, s.head.lookAt()+int64(at)*lookupSize)
 }
 
 // locate looks for a chunk in one frame.
