@@ -366,13 +366,16 @@ func BenchmarkLookup(b *testing.B) {
 }
 
 // together is a pack of frames that lie together, and their chunks.
-func together() (p listed, ids []chunk.ID) {
+func together() (p listed, ids []chunk.ID) { return togetherFrom(0) }
+
+// togetherFrom is together with other chunks.
+func togetherFrom(first uint64) (p listed, ids []chunk.ID) {
 	p.p = Pack{Kind: pack.Data, Epoch: 1, ID: idOf(1), Size: 8 << 20}
 	p.dir = &pack.Directory{Kind: pack.Data}
 	for f := range 16 {
 		fr := pack.Frame{ID: idOf(uint64(f)), Offset: int64(f) * 200_000, Stored: 200_000, Plain: 20 * 20_000}
 		for c := range 20 {
-			id := idOf(uint64(1000*f + c))
+			id := idOf(first + uint64(1000*f+c))
 			fr.Chunks = append(fr.Chunks, chunk.Ref{ID: id, Length: 20_000})
 			ids = append(ids, id)
 		}
@@ -423,10 +426,12 @@ func TestTheTableNeedNotBeHeld(t *testing.T) {
 	for n := range uint64(universe) {
 		a, there, err := held.Lookup(idOf(n))
 		b, too, failed := read.Lookup(idOf(n))
-		if err != nil || failed != nil || there != too || a.FrameID != b.FrameID || a.PlainOffset != b.PlainOffset {
+		if err != nil || failed != nil || there != too {
 			t.Fatalf("chunk %d: %v %v in memory, %v %v in the file", n, there, err, too, failed)
 		}
-		if there {
+		if there { // in one of several frames each
+			checkLocation(t, idOf(n), a, packs)
+			checkLocation(t, idOf(n), b, packs)
 			some++
 		}
 	}
@@ -438,13 +443,13 @@ func TestTheTableNeedNotBeHeld(t *testing.T) {
 // What lies together is looked up once in each segment that does not have it: an id that was found around another is asked of nobody.
 func TestSegmentsAreAskedOnceForNeighbours(t *testing.T) {
 	p, ids := together()
-	r := seeded(t)
 	var indexes []Index
 	var others []*reads
-	for i := range 8 {
-		s := write(t, 0, randomPack(r, uint64(i)))[0]
+	for i := range uint64(8) {
+		p, _ := togetherFrom(1 << 32 * (i + 1))
+		s := write(t, 0, p)[0]
 		counted := &reads{ReaderAt: s.r}
-		s.r = counted
+		s.r, s.table = counted, nil
 		indexes, others = append(indexes, s), append(others, counted)
 	}
 	found := 0
@@ -453,7 +458,7 @@ func TestSegmentsAreAskedOnceForNeighbours(t *testing.T) {
 		t.Fatalf("%d of %d found, %v", found, len(ids), err)
 	}
 	for i, o := range others {
-		if o.n > 4 {
+		if o.n > 1 {
 			t.Errorf("segment %d is read %d times for chunks of another", i, o.n)
 		}
 	}
