@@ -52,7 +52,7 @@ func TestInput(t *testing.T) {
 			{"publish FILE new/i/2.0.0 --regions a,nowhere", "nowhere"},
 			{"publish FILE new/i/2.0.0 --regions b", "location"},
 			{"publish FILE new/i/2.0.0 --location nowhere", "nowhere"},
-			{"publish FILE new/i/2.0.0 --wait forever", "--for"},
+			{"publish FILE new/i/2.0.0 --wait forever", "--wait"},
 			{"publish FILE new/i/2.0.0 --wait 3 --regions a,b", "wanted in 2"},
 			{"publish FILE new/i/2.0.0 --data-disk FILE", "--data-disk"},
 			{"publish FILE new/i/2.0.0 --data-disk 64=FILE", "LUN 0 to 63"},
