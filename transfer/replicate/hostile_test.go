@@ -137,6 +137,7 @@ func (c *counting) news(frames []Arrived, want []chunk.ID) bool {
 func TestAWrongFrameAmongOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // in which no request lags and is made twice
 		w := newWorld(t, 24<<20)
+		var mu sync.Mutex  // nodes and frames are asked for at once
 		var ids []chunk.ID // of the frames that came together
 		var wrong chunk.ID
 		v := w.to.View()
@@ -144,6 +145,8 @@ func TestAWrongFrameAmongOthers(t *testing.T) {
 		target := &counting{Target: NewTarget(v, out), added: map[chunk.ID]int{}}
 		liar := &several{Source: newHolder("liar", w.from, w.to), n: 3}
 		liar.change = func(want []chunk.ID, frames []Arrived) {
+			mu.Lock()
+			defer mu.Unlock()
 			if len(ids) > 0 || len(frames) < 3 || !target.news(frames, want) {
 				return
 			}
@@ -189,7 +192,7 @@ func TestFramesThatComeAgain(t *testing.T) {
 		out := w.to.Writer(v)
 		target := &counting{Target: NewTarget(v, out), added: map[chunk.ID]int{}}
 		m := &meterOf{t: t}
-		o := optionsFor(t, w.to, w.v1, m, &repairing{h, target, again})
+		o := optionsFor(t, w.to, w.v1, m, &repairing{several: h, target: target, again: again})
 		o.Streams = 1
 		if err := Run(t.Context(), target, o); err != nil {
 			t.Fatal(err)
@@ -213,7 +216,8 @@ func TestFramesThatComeAgain(t *testing.T) {
 type repairing struct {
 	*several
 	target *counting
-	again  map[chunk.ID]int
+	mu     sync.Mutex
+	again  map[chunk.ID]int // guarded by mu
 }
 
 func (r *repairing) Fetch(ctx context.Context, want []chunk.ID, fn func([]Arrived) error) ([]chunk.ID, error) {
@@ -230,9 +234,11 @@ func (r *repairing) Fetch(ctx context.Context, want []chunk.ID, fn func([]Arrive
 		if err := fn(bad); !errors.Is(err, ErrLied) {
 			return fmt.Errorf("for a wrong frame: %w", err)
 		}
+		r.mu.Lock()
 		for _, f := range frames[:last] {
 			r.again[frame.ID(f.Stored)] = len(f.Stored)
 		}
+		r.mu.Unlock()
 		return fn(frames)
 	})
 }
