@@ -52,17 +52,24 @@ func (l *Leaf) Sums() Sums {
 
 // Distinct returns the leaf's chunks without repetitions, in order of first use: the numbering
 // that frame tables refer to (from 1).
-func (l *Leaf) Distinct() []chunk.Ref {
-	seen := make(map[chunk.ID]struct{}, len(l.Entries))
-	var refs []chunk.Ref
+func (l *Leaf) Distinct() []chunk.Ref { return l.numbered().refs }
+
+// numbered are a leaf's distinct chunks.
+type numbered struct {
+	refs   []chunk.Ref
+	number map[chunk.ID]uint64 // in refs, from 1
+}
+
+func (l *Leaf) numbered() numbered {
+	n := numbered{make([]chunk.Ref, 0, len(l.Entries)), make(map[chunk.ID]uint64, len(l.Entries))}
 	for _, e := range l.Entries {
-		if _, twice := seen[e.ID]; twice || e.Hole() {
+		if e.Hole() || n.number[e.ID] > 0 {
 			continue
 		}
-		seen[e.ID] = struct{}{}
-		refs = append(refs, chunk.Ref{ID: e.ID, Length: e.Length})
+		n.refs = append(n.refs, chunk.Ref{ID: e.ID, Length: e.Length})
+		n.number[e.ID] = uint64(len(n.refs))
 	}
-	return refs
+	return n
 }
 
 // Encode returns the leaf's bytes, after checking that it is a leaf for a span of length bytes of a

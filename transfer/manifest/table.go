@@ -67,15 +67,15 @@ func (t *TableLeaf) Sums() Sums {
 // Encode returns the leaf's node and the continuations that it names, in order. It checks that t is
 // a table for leaf. Errors: ErrInvalid, ErrLimit.
 func (t *TableLeaf) Encode(leaf *Leaf) (node []byte, parts [][]byte, err error) {
-	refs := leaf.Distinct()
-	if err := t.check(refs); err != nil {
+	n := leaf.numbered()
+	if err := t.check(n); err != nil {
 		return nil, nil, err
 	}
-	return t.encode(refs)
+	return t.encode(n.number)
 }
 
-func (t *TableLeaf) encode(refs []chunk.Ref) (node []byte, parts [][]byte, err error) {
-	runs := cut(t.Frames, numbers(refs))
+func (t *TableLeaf) encode(number map[chunk.ID]uint64) (node []byte, parts [][]byte, err error) {
+	runs := cut(t.Frames, number)
 	if len(runs)-1 > maxParts {
 		return nil, nil, fmt.Errorf("%w: %d frames in the table of one span", ErrLimit, len(t.Frames))
 	}
@@ -102,8 +102,9 @@ type run struct {
 // cut deals the frames out to nodes; there is at least one run.
 func cut(frames []Frame, number map[chunk.ID]uint64) []run {
 	runs := make([]run, 1)
+	var b []byte
 	for _, f := range frames {
-		b := appendFrame(nil, f, number)
+		b = appendFrame(b[:0], f, number)
 		last := &runs[len(runs)-1]
 		if last.frames > 0 && len(last.bytes)+len(b) > maxPartBytes {
 			runs = append(runs, run{})
@@ -130,42 +131,29 @@ func appendFrame(b []byte, f Frame, number map[chunk.ID]uint64) []byte {
 	return b
 }
 
-// numbers numbers the distinct chunks of a leaf from 1.
-func numbers(refs []chunk.Ref) map[chunk.ID]uint64 {
-	n := make(map[chunk.ID]uint64, len(refs))
-	for i, ref := range refs {
-		n[ref.ID] = uint64(i + 1)
-	}
-	return n
-}
-
-// check holds the table to the rules of the format, refs being the leaf's distinct chunks.
-func (t *TableLeaf) check(refs []chunk.Ref) error {
-	length := make(map[chunk.ID]uint32, len(refs))
-	for _, ref := range refs {
-		length[ref.ID] = ref.Length
-	}
-	covered := make(map[chunk.ID]bool, len(refs))
+// check holds the table to the rules of the format, n being the leaf's chunks.
+func (t *TableLeaf) check(n numbered) error {
+	covered := make([]bool, len(n.refs))
 	next := 0
 	for _, f := range t.Frames {
-		if err := f.check(length, covered); err != nil {
+		if err := f.check(n, covered); err != nil {
 			return err
 		}
-		if next == len(refs) || !covered[refs[next].ID] {
+		if next == len(covered) || !covered[next] {
 			return invalid("frame %s is of no use or out of order", f.ID.Short())
 		}
-		for next < len(refs) && covered[refs[next].ID] {
+		for next < len(covered) && covered[next] {
 			next++
 		}
 	}
-	if next < len(refs) {
-		return invalid("no frame for chunk %s", refs[next].ID.Short())
+	if next < len(covered) {
+		return invalid("no frame for chunk %s", n.refs[next].ID.Short())
 	}
 	return nil
 }
 
-// check also marks the frame's chunks as covered.
-func (f Frame) check(length map[chunk.ID]uint32, covered map[chunk.ID]bool) error {
+// check also marks which of the leaf's chunks the frame covers.
+func (f Frame) check(n numbered, covered []bool) error {
 	if f.ID.IsZero() || f.Stored == 0 || len(f.Chunks) == 0 {
 		return invalid("frame %s stores %d bytes of %d chunks", f.ID.Short(), f.Stored, len(f.Chunks))
 	}
@@ -173,12 +161,12 @@ func (f Frame) check(length map[chunk.ID]uint32, covered map[chunk.ID]bool) erro
 		return fmt.Errorf("%w: frame %s of %d chunks, %d bytes", ErrLimit, f.ID.Short(), len(f.Chunks), f.Plain())
 	}
 	for _, c := range f.Chunks {
-		want, own := length[c.ID]
-		if c.Length == 0 || c.ID.IsZero() || own && c.Length != want {
+		k := n.number[c.ID]
+		if c.Length == 0 || c.ID.IsZero() || k > 0 && c.Length != n.refs[k-1].Length {
 			return invalid("chunk %s of %d bytes in frame %s", c.ID.Short(), c.Length, f.ID.Short())
 		}
-		if own {
-			covered[c.ID] = true
+		if k > 0 {
+			covered[k-1] = true
 		}
 	}
 	return nil

@@ -87,12 +87,12 @@ func ReadTableLeaf(ctx context.Context, g Getter, ref SpanRef, leaf *Leaf) (*Tab
 
 // readTableLeaf shows every node that it reads to seen, where that is not nil.
 func readTableLeaf(ctx context.Context, g Getter, ref SpanRef, leaf *Leaf, seen func(chunk.ID, []byte) error) (*TableLeaf, []byte, error) {
-	refs := leaf.Distinct()
+	n := leaf.numbered()
 	node, err := fetch(ctx, g, ref.ID)
 	if err != nil {
 		return nil, nil, err
 	}
-	t, more, err := decodeTableLeaf(node, refs)
+	t, more, err := decodeTableLeaf(node, n.refs)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -101,7 +101,7 @@ func readTableLeaf(ctx context.Context, g Getter, ref SpanRef, leaf *Leaf, seen 
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := decodeTablePart(part, refs, t); err != nil {
+		if err := decodeTablePart(part, n.refs, t); err != nil {
 			return nil, nil, err
 		}
 		if seen != nil {
@@ -113,15 +113,15 @@ func readTableLeaf(ctx context.Context, g Getter, ref SpanRef, leaf *Leaf, seen 
 	if t.Sums() != ref.Sums {
 		return nil, nil, invalid("table leaf of span %d has %v, its parent says %v", ref.Span, t.Sums(), ref.Sums)
 	}
-	return t, node, t.checkCoded(refs, node)
+	return t, node, t.checkCoded(n, node)
 }
 
 // checkCoded holds the table to the rules and the bytes to the one encoding of it.
-func (t *TableLeaf) checkCoded(refs []chunk.Ref, node []byte) error {
-	if err := t.check(refs); err != nil {
+func (t *TableLeaf) checkCoded(n numbered, node []byte) error {
+	if err := t.check(n); err != nil {
 		return err
 	}
-	again, _, err := t.encode(refs)
+	again, _, err := t.encode(n.number)
 	if err == nil && string(again) != string(node) {
 		err = invalid("table leaf is not in its one encoding")
 	}

@@ -97,27 +97,40 @@ func (d *dispatcher) load(p *piece) error {
 	p.want, p.known = nil, vouched{}
 	for _, j := range jobs {
 		p.known[j.frame.ID] = j.frame.Chunks
-		for _, ref := range j.want {
-			if p.tried {
-				if there, err := d.r.target.Has(ref.ID); err != nil {
-					return err
-				} else if there {
-					continue
-				}
-			}
-			p.want = append(p.want, ref)
+		p.want = append(p.want, j.want...)
+	}
+	want := ids(p.want)
+	if p.tried {
+		if want, err = d.r.target.Missing(want); err != nil {
+			return err
 		}
+		p.want = only(p.want, want)
 	}
 	p.tried = true
-	ids := make([]chunk.ID, len(p.want))
-	for i, ref := range p.want {
-		ids[i] = ref.ID
-	}
-	d.r.wants.load(p, ids)
-	if len(ids) == 0 {
+	d.r.wants.load(p, want)
+	if len(want) == 0 {
 		d.finish(p)
 	}
 	return nil
+}
+
+func ids(refs []chunk.Ref) []chunk.ID {
+	ids := make([]chunk.ID, len(refs))
+	for i, ref := range refs {
+		ids[i] = ref.ID
+	}
+	return ids
+}
+
+// only returns those of refs that ids names, in the same order.
+func only(refs []chunk.Ref, ids []chunk.ID) []chunk.Ref {
+	kept := refs[:0]
+	for _, ref := range refs {
+		if len(ids) > 0 && ref.ID == ids[0] {
+			kept, ids = append(kept, ref), ids[1:]
+		}
+	}
+	return kept
 }
 
 // land takes a flight's end in.

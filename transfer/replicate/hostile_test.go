@@ -126,10 +126,8 @@ func (c *counting) Add(ctx context.Context, kind pack.Kind, lane uint64, stored 
 func (c *counting) news(frames []Arrived, want []chunk.ID) bool {
 	return !slices.ContainsFunc(frames, func(f Arrived) bool {
 		asked := slices.ContainsFunc(f.Refs, func(ref chunk.Ref) bool { return slices.Contains(want, ref.ID) })
-		return !asked || slices.ContainsFunc(f.Refs, func(ref chunk.Ref) bool {
-			there, err := c.Has(ref.ID)
-			return there || err != nil
-		})
+		missing, err := c.Missing(ids(f.Refs))
+		return !asked || err != nil || len(missing) < len(f.Refs)
 	})
 }
 

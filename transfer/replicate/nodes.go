@@ -37,11 +37,11 @@ func (n *nodes) Node(ctx context.Context, id chunk.ID) ([]byte, error) {
 	if b, ok := n.ahead[id]; ok {
 		return b, nil
 	}
-	ok, err := n.r.target.Has(id)
+	missing, err := n.r.target.Missing([]chunk.ID{id})
 	if err != nil {
 		return nil, err
 	}
-	if ok {
+	if len(missing) == 0 {
 		b, err := n.r.target.Node(ctx, id)
 		if !errors.Is(err, repository.ErrDamaged) && !errors.Is(err, repository.ErrMissing) {
 			return b, err
@@ -60,16 +60,13 @@ func (n *nodes) Node(ctx context.Context, id chunk.ID) ([]byte, error) {
 func (n *nodes) prefetch(ctx context.Context, ids []chunk.ID) error {
 	var want []chunk.ID
 	for _, id := range ids {
-		if _, ok := n.ahead[id]; ok {
-			continue
-		}
-		ok, err := n.r.target.Has(id)
-		if err != nil {
-			return err
-		}
-		if !ok {
+		if _, ok := n.ahead[id]; !ok {
 			want = append(want, id)
 		}
+	}
+	want, err := n.r.target.Missing(want)
+	if err != nil {
+		return err
 	}
 	return n.fetch(ctx, want)
 }

@@ -48,8 +48,8 @@ func Peek(ctx context.Context, o Options) (*Peeked, error) {
 // errPeeked is Peeked's for what it does not have.
 var errPeeked = errors.New("nothing is there before a copy begins")
 
-// Has implements Target.
-func (*Peeked) Has(chunk.ID) (bool, error) { return false, nil }
+// Missing implements Target.
+func (*Peeked) Missing(ids []chunk.ID) ([]chunk.ID, error) { return ids, nil }
 
 // Node implements Target.
 func (*Peeked) Node(context.Context, chunk.ID) ([]byte, error) { return nil, errPeeked }
@@ -73,18 +73,14 @@ func (n *nodes) take(ctx context.Context, p *Peeked) error {
 		return nil
 	}
 	for _, f := range p.frames {
-		missing := false
 		for _, ref := range f.refs {
 			if b, ok := p.nodes[ref.ID]; ok {
 				n.keep(ref, b)
 			}
-			there, err := n.r.target.Has(ref.ID)
-			if err != nil {
-				return err
-			}
-			missing = missing || !there
 		}
-		if !missing {
+		if missing, err := n.r.target.Missing(ids(f.refs)); err != nil {
+			return err
+		} else if len(missing) == 0 {
 			continue
 		}
 		if err := n.r.target.Add(ctx, pack.Nodes, 0, f.stored, f.id, f.plain, f.refs); err != nil {

@@ -15,8 +15,9 @@ import (
 
 // Target is the repository that is written, under one claim. It is safe for use by many goroutines.
 type Target interface {
-	// Has says whether the chunk is there: in a live segment, or accepted by Add under this claim.
-	Has(id chunk.ID) (bool, error)
+	// Missing returns those of ids that are not there, neither in a live segment nor accepted by Add under this claim, in their order.
+	// Chunks that lie together are best asked for together, in the order in which they lie.
+	Missing(ids []chunk.ID) ([]chunk.ID, error)
 	// Node returns a manifest or table node that is there.
 	Node(ctx context.Context, id chunk.ID) ([]byte, error)
 	// Add keeps a frame whose chunks are verified. It may wait for the store.

@@ -120,19 +120,15 @@ func (s *surveyor) spans(ctx context.Context) error {
 // span writes down the frames of the span that hold chunks which are neither there nor planned, and appends
 // the pieces that they make.
 func (s *surveyor) span(pieces []*piece, span int64, leaf *manifest.Leaf, table *manifest.TableLeaf) ([]*piece, error) {
-	mine := map[chunk.ID]bool{}
-	for _, ref := range leaf.Distinct() {
-		mine[ref.ID] = true
+	missing, err := s.missing(ids(leaf.Distinct()))
+	if err != nil {
+		return nil, err
 	}
 	var there uint32
 	for g, frames := range groups(table) {
 		var jobs []job
 		for _, f := range frames {
-			want, err := s.wanted(f, mine)
-			if err != nil {
-				return nil, err
-			}
-			if len(want) > 0 {
+			if want := s.wanted(f, missing); len(want) > 0 {
 				jobs = append(jobs, job{frame: f, want: want})
 			}
 		}
@@ -150,35 +146,37 @@ func (s *surveyor) span(pieces []*piece, span int64, leaf *manifest.Leaf, table 
 	return pieces, nil
 }
 
-// wanted returns the chunks of a frame that are to be fetched; mine are those of the span that no frame before it holds.
-func (s *surveyor) wanted(f manifest.Frame, mine map[chunk.ID]bool) (want []chunk.Ref, err error) {
+// wanted returns the chunks of a frame that are to be fetched, and takes them from the span's missing ones: no frame behind it is asked for them.
+func (s *surveyor) wanted(f manifest.Frame, missing map[chunk.ID]struct{}) (want []chunk.Ref) {
 	var plain int64 // of want
 	for _, c := range f.Chunks {
-		if !mine[c.ID] {
-			continue
-		}
-		mine[c.ID] = false
-		missing, err := s.missing(c.ID)
-		if err != nil {
-			return nil, err
-		}
-		if missing {
+		if _, ok := missing[c.ID]; ok {
+			delete(missing, c.ID)
 			want = append(want, c)
 			plain += int64(c.Length)
 		}
 	}
 	s.r.there(int64(f.Stored) - int64(f.Stored)*plain/f.Plain())
-	return want, nil
+	return want
 }
 
-func (s *surveyor) missing(id chunk.ID) (bool, error) {
-	if _, ok, err := s.planned.Get(id); err != nil || ok {
-		return false, err
+// missing returns those of a span's chunks that are neither there nor planned: they are planned from now on.
+func (s *surveyor) missing(ids []chunk.ID) (map[chunk.ID]struct{}, error) {
+	ids, err := s.r.target.Missing(ids)
+	if err != nil {
+		return nil, err
 	}
-	if ok, err := s.r.target.Has(id); err != nil || ok {
-		return false, err
+	missing := make(map[chunk.ID]struct{}, len(ids))
+	for _, id := range ids {
+		first, err := s.planned.AddNew(id, 0)
+		if err != nil {
+			return nil, err
+		}
+		if first {
+			missing[id] = struct{}{}
+		}
 	}
-	return true, s.planned.Add(id, 0)
+	return missing, nil
 }
 
 // base opens Options.Base; a disk cut differently is of no use.

@@ -15,12 +15,23 @@ type opened struct {
 	view               *repository.View
 }
 
-// Has implements Target. The view is asked first: it has no lock that writers hold.
-func (o *opened) Has(id chunk.ID) (bool, error) {
-	if ok, err := o.view.Has(id); ok || err != nil {
-		return ok, err
+// Missing implements Target. The view is asked first: it has no lock that writers hold.
+func (o *opened) Missing(ids []chunk.ID) ([]chunk.ID, error) {
+	ids, err := o.view.Missing(ids)
+	if err != nil {
+		return nil, err
 	}
-	return o.Writer.HasOwn(id)
+	missing := ids[:0]
+	for _, id := range ids {
+		own, err := o.HasOwn(id)
+		if err != nil {
+			return nil, err
+		}
+		if !own {
+			missing = append(missing, id)
+		}
+	}
+	return missing, nil
 }
 
 // Node implements Target.

@@ -66,6 +66,24 @@ func (v *View) Has(id chunk.ID) (bool, error) {
 	return ok, err
 }
 
+// Missing returns those of ids that the view does not know, in their order.
+func (v *View) Missing(ids []chunk.ID) ([]chunk.ID, error) {
+	there := make([]bool, len(ids))
+	if err := v.LookupAll(ids, func(i int, _ index.Location) error {
+		there[i] = true
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	missing := make([]chunk.ID, 0, len(ids))
+	for i, id := range ids {
+		if !there[i] {
+			missing = append(missing, id)
+		}
+	}
+	return missing, nil
+}
+
 // ReadChunk reads and checks one chunk. Errors: ErrMissing, ErrDamaged, or the store's.
 func (v *View) ReadChunk(ctx context.Context, id chunk.ID) ([]byte, error) {
 	loc, err := locate(v.set, id)
