@@ -176,7 +176,7 @@ func (o Options) transport() (transport *http.Transport, ca []byte, err error) {
 	protocols.SetHTTP1(true)
 	dial := (&net.Dialer{Timeout: o.ConnectTimeout, KeepAlive: 15 * time.Second}).DialContext
 	// Some services close a connection after every answer: the next one resumes its session.
-	conf := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(o.MaxIdleConns)}
+	conf := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12, DynamicRecordSizingDisabled: true, ClientSessionCache: tls.NewLRUClientSessionCache(o.MaxIdleConns)}
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           dial,
