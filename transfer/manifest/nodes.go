@@ -37,6 +37,34 @@ func Nodes(ctx context.Context, g Getter, r Root, fn NodeFunc) error {
 	}
 }
 
+// Beginning names the nodes on the way to the first leaves of a disk's two trees, those leaves too, parents before their children: what
+// comparing begins with.
+func Beginning(ctx context.Context, g Getter, root, table chunk.ID) ([]chunk.ID, error) {
+	r, err := Open(ctx, g, root)
+	if err != nil {
+		return nil, err
+	}
+	t, err := OpenTable(ctx, g, table, r)
+	if err != nil {
+		return nil, err
+	}
+	ids := []chunk.ID{root, table}
+	note := func(id chunk.ID, _ []byte) error {
+		ids = append(ids, id)
+		return nil
+	}
+	it := TableLeaves(g, r, t)
+	it.leaf.seen, it.table.seen = note, note
+	leaf, tableLeaf, err := it.NextRefs(ctx)
+	if errors.Is(err, io.EOF) {
+		return ids, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return append(ids, leaf.ID, tableLeaf.ID), nil
+}
+
 // TableNodes shows every node of a frame table in the same way; the continuations of a leaf come
 // before it. It reads the manifest's leaves too, to check the table against them.
 func TableNodes(ctx context.Context, g Getter, r Root, t Table, fn NodeFunc) error {

@@ -27,6 +27,7 @@ type dispatcher struct {
 	members []*member     // of good places
 	usual   time.Duration // that a flight takes
 	spared  int64         // stored bytes that whole holders sent beside our share
+	hasted  bool          // the target knows that little is left
 
 	looked time.Time // when the sources were last asked for
 	strays []*place  // members that nobody listens to yet
@@ -56,6 +57,7 @@ func (d *dispatcher) run(ctx context.Context, found <-chan []*piece) error {
 		if d.sealed && len(d.open) == 0 {
 			return d.settle()
 		}
+		d.hasten()
 		if err := d.stuck(); err != nil {
 			return err
 		}
@@ -82,6 +84,14 @@ func (d *dispatcher) run(ctx context.Context, found <-chan []*piece) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// hasten tells the target once that all that is left is on its way.
+func (d *dispatcher) hasten() {
+	if d.sealed && !d.hasted && !slices.ContainsFunc(d.open, func(p *piece) bool { return p.flights == 0 }) {
+		d.hasted = true
+		d.r.target.Hasten()
 	}
 }
 

@@ -54,6 +54,9 @@ func (*Peeked) Missing(ids []chunk.ID) ([]chunk.ID, error) { return ids, nil }
 // Node implements Target.
 func (*Peeked) Node(context.Context, chunk.ID) ([]byte, error) { return nil, errPeeked }
 
+// Hasten implements Target.
+func (*Peeked) Hasten() {}
+
 // Add implements Target.
 func (p *Peeked) Add(_ context.Context, _ pack.Kind, _ uint64, stored []byte, id chunk.ID, plain uint32, refs []chunk.Ref) error {
 	size := len(stored)

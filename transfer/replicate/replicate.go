@@ -22,6 +22,8 @@ type Target interface {
 	Node(ctx context.Context, id chunk.ID) ([]byte, error)
 	// Add keeps a frame whose chunks are verified. It may wait for the store.
 	Add(ctx context.Context, kind pack.Kind, lane uint64, stored []byte, id chunk.ID, plain uint32, refs []chunk.Ref) error
+	// Hasten says that little more will come: what is gathered may go to the store now. It does not wait.
+	Hasten()
 }
 
 // Identity is a root and the table committed with it. The zero value names nothing.

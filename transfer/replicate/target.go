@@ -11,7 +11,7 @@ import (
 func NewTarget(view *repository.View, w *repository.Writer) Target { return &opened{w, view} }
 
 type opened struct {
-	*repository.Writer // Add
+	*repository.Writer // Add, Hasten
 	view               *repository.View
 }
 

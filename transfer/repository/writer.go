@@ -335,6 +335,23 @@ func (w *Writer) Flush(ctx context.Context) error {
 	return w.failed()
 }
 
+// worthSending is the least of a pack's bytes for which Hasten makes a request.
+const worthSending = dataBuffer / 4
+
+// Hasten sends packs on their way that are full enough, as little more will come: so it is not them that Flush waits for at the end. It does not wait.
+func (w *Writer) Hasten() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failed() != nil {
+		return
+	}
+	for _, p := range w.filling {
+		if p.builder.Len() >= worthSending {
+			w.send(p)
+		}
+	}
+}
+
 // releaseIdle sends packs that nobody adds to, while the pool is short of memory: whoever waits for
 // it then waits for uploads only.
 func (w *Writer) releaseIdle() {

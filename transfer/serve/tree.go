@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"loggia/transfer/chunk"
+	"loggia/transfer/frame"
 	"loggia/transfer/manifest"
 )
 
@@ -27,6 +28,41 @@ func Tree(ctx context.Context, g manifest.Getter, root chunk.ID, w NodeWriter) e
 		return fmt.Errorf("send manifest: %w", err)
 	}
 	return nil
+}
+
+// Beginning sends the nodes that comparing with a disk begins with (manifest.Beginning), in one frame, as far as they fit in one. Who asks for the roots
+// would ask for the others next, and wait a round trip for each level. It returns what it sent.
+func Beginning(ctx context.Context, g manifest.Getter, root, table chunk.ID, o Options, w FrameWriter) (sent []chunk.ID, err error) {
+	ids, err := manifest.Beginning(ctx, g, root, table)
+	if err != nil {
+		return nil, fmt.Errorf("read the beginning of a disk: %w", err)
+	}
+	mem, err := o.Pool.Get(ctx, frame.DefaultTarget+frame.Bound(frame.DefaultTarget))
+	if err != nil {
+		return nil, fmt.Errorf("memory for the beginning of a disk: %w", err)
+	}
+	defer mem.Release()
+	plain, stored := mem.Bytes()[:0:frame.DefaultTarget], mem.Bytes()[frame.DefaultTarget:]
+	var refs []chunk.Ref
+	for _, id := range ids {
+		node, err := g.Node(ctx, id)
+		if err != nil {
+			return nil, fmt.Errorf("read the beginning of a disk: %w", err)
+		}
+		if len(plain)+len(node) > cap(plain) {
+			break
+		}
+		plain = append(plain, node...)
+		refs, sent = append(refs, chunk.Ref{ID: id, Length: uint32(len(node))}), append(sent, id)
+	}
+	if len(refs) == 0 {
+		return nil, nil
+	}
+	stored, _, err = frame.Encode(stored[:0], plain, o.Encoder)
+	if err != nil {
+		return nil, err
+	}
+	return sent, w.Frame(refs, stored)
 }
 
 // ErrNotInDisk is returned for a chunk that is not in the span that a reader names.
