@@ -38,8 +38,20 @@ func (b *bench) long(ctx context.Context) error {
 	})
 }
 
-// images are the real ones over a shorter line.
+// plain is how many TCP streams a copy is held against over the shorter line: about its flights there.
+const plain = 4
+
+// images are the real ones over a shorter line, and then as many bytes as the first one was, without a copy: how much of its time nobody could save.
 func (b *bench) images(ctx context.Context) error {
+	if err := b.copies(ctx); err != nil {
+		return err
+	}
+	v1 := b.Flows[len(b.Flows)-2]
+	_, err := b.alone(ctx, b.Near, plain, v1.Bytes)
+	return err
+}
+
+func (b *bench) copies(ctx context.Context) error {
 	return b.between(ctx, "images", b.Near, func(c *clusterlab.Cluster) error {
 		for i, goal := range []float64{mostV1, mostV2} {
 			name := fmt.Sprintf("v%d", i+1)
