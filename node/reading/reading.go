@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"loggia/api/data"
@@ -133,26 +132,13 @@ func (r *Reader) DiskFrames(ctx context.Context, id gallery.DiskID, want []chunk
 		return r.send(ctx, left, want, o, w)
 	}
 	defer view.Release()
-	if want, err = r.begin(ctx, view, disk, want, w); err != nil || len(want) == 0 {
+	if want, err = serve.Beginning(ctx, view.View, disk.Root, disk.Table, want, r.o.Serve, w); err != nil || len(want) == 0 {
 		return damaged(err)
 	}
 	if links && r.o.Linked(store, false) {
 		return r.sendLinked(ctx, view, want, w)
 	}
 	return r.send(ctx, view, want, r.o.Serve, w)
-}
-
-// begin sends what is asked for next together with the root of a disk, and returns what is left of want. Where that cannot be read nothing is sent: the
-// ordinary way says what is wrong.
-func (r *Reader) begin(ctx context.Context, view *depot.Lease, disk *gallery.Disk, want []chunk.ID, w *wire.Writer) (left []chunk.ID, err error) {
-	if !slices.Contains(want, disk.Root) {
-		return want, nil
-	}
-	sent, err := serve.Beginning(ctx, view.View, disk.Root, disk.Table, r.o.Serve, w)
-	if err != nil && len(sent) == 0 && ctx.Err() == nil {
-		return want, nil
-	}
-	return slices.DeleteFunc(slices.Clone(want), func(id chunk.ID) bool { return slices.Contains(sent, id) }), err
 }
 
 // sendSeed sends from a copy that is being made: that it ends meanwhile is no damage.

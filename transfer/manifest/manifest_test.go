@@ -277,3 +277,45 @@ func TestDamagedAndMissingNodes(t *testing.T) {
 		t.Errorf("root with wrong sums: %v, want ErrInvalid", err)
 	}
 }
+
+// What Beginning names is enough to read the first span's leaves, and nothing less is.
+func TestBeginning(t *testing.T) {
+	r := seeded(t)
+	for _, spans := range []int64{1, 3, 300, 5000} {
+		g := newNodes()
+		root, table := someDisk(t, r, g, spans, 0)
+		ids, err := Beginning(t.Context(), g, root.ID(), table.ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ids[0] != root.ID() || ids[1] != table.ID() {
+			t.Errorf("%d spans: the roots do not come first", spans)
+		}
+		first := func(but int) error {
+			part := newNodes()
+			for i, id := range ids {
+				if i != but {
+					part.m[id] = g.m[id]
+				}
+			}
+			root, err := Open(t.Context(), part, root.ID())
+			if err != nil {
+				return err
+			}
+			table, err := OpenTable(t.Context(), part, table.ID(), root)
+			if err != nil {
+				return err
+			}
+			_, _, _, err = TableLeaves(part, root, table).Next(t.Context())
+			return err
+		}
+		if err := first(-1); err != nil {
+			t.Errorf("%d spans: %v", spans, err)
+		}
+		for i := range ids {
+			if first(i) == nil {
+				t.Errorf("%d spans: node %d of %d is of no use", spans, i, len(ids))
+			}
+		}
+	}
+}

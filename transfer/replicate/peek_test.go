@@ -59,6 +59,40 @@ func TestACopyGoesOnFromWhatWasPeeked(t *testing.T) {
 	}
 }
 
+// A source that sends the beginning of a disk with its root is asked once before pieces can be asked for, and the nodes that came so are kept.
+func TestTheBeginningComesAtOnce(t *testing.T) {
+	w := newWorld(t, 24<<20)
+	h := newHolder("a", w.from, w.to)
+	h.disk = Identity{Root: w.v1.Root, Table: w.v1.Table}
+	first, err := manifest.Beginning(t.Context(), h.view, w.v1.Root, w.v1.Table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked []chunk.ID
+	o := optionsFor(t, w.to, w.v1, &meterOf{t: t}, noted(h, &asked))
+	if o.Peeked, err = Peek(t.Context(), o); err != nil || h.asked.Load() != 1 {
+		t.Fatalf("%d requests, want 1; %v", h.asked.Load(), err)
+	}
+	v := w.to.View()
+	out := w.to.Writer(v)
+	if err := Run(t.Context(), NewTarget(v, out), o); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range first {
+		times := 0
+		for _, a := range asked {
+			if a == id {
+				times++
+			}
+		}
+		if root := id == w.v1.Root || id == w.v1.Table; times > 1 || root != (times == 1) {
+			t.Errorf("%s, a root %t, was asked for %d times", id.Short(), root, times)
+		}
+	}
+	w.to.Finish(out, w.v1)
+	w.to.Check(w.v1, w.d1)
+}
+
 // What a source that lies or fails sends is not peeked, and costs the copy nothing but a request.
 func TestPeekBelievesNothing(t *testing.T) {
 	w := newWorld(t, 24<<20)

@@ -12,6 +12,7 @@ import (
 	"loggia/testing/faults"
 	"loggia/transfer/chunk"
 	"loggia/transfer/intake"
+	"loggia/transfer/pack"
 	"loggia/transfer/serve"
 	"loggia/transfer/serve/servetest"
 )
@@ -201,4 +202,45 @@ func TestResume(t *testing.T) {
 	if again > crashes*40<<20 {
 		t.Errorf("%d bytes were sent again", again)
 	}
+}
+
+// hasty counts how often a target was told that little is left, and what came before.
+type hasty struct {
+	Target
+	mu              sync.Mutex
+	hastened, added int // guarded by mu
+	before          int // added, when it was told
+}
+
+func (h *hasty) Add(ctx context.Context, kind pack.Kind, lane uint64, stored []byte, id chunk.ID, plain uint32, refs []chunk.Ref) error {
+	h.mu.Lock()
+	h.added++
+	h.mu.Unlock()
+	return h.Target.Add(ctx, kind, lane, stored, id, plain, refs)
+}
+
+func (h *hasty) Hasten() {
+	h.mu.Lock()
+	h.hastened++
+	h.before = h.added
+	h.mu.Unlock()
+	h.Target.Hasten()
+}
+
+// The target is told once that little is left: when all of it is on its way, and before it has come.
+func TestTheTargetIsToldOfTheEnd(t *testing.T) {
+	w := newWorld(t, 24<<20)
+	v := w.to.View()
+	out := w.to.Writer(v)
+	target := &hasty{Target: NewTarget(v, out)}
+	o := optionsFor(t, w.to, w.v1, &meterOf{t: t}, newHolder("a", w.from, w.to))
+	o.Streams = 1 // the last flight begins when all others have landed
+	if err := Run(t.Context(), target, o); err != nil {
+		t.Fatal(err)
+	}
+	if target.hastened != 1 || target.before == 0 || target.before >= target.added {
+		t.Errorf("told %d times, after %d of %d frames", target.hastened, target.before, target.added)
+	}
+	w.to.Finish(out, w.v1)
+	w.to.Check(w.v1, w.d1)
 }

@@ -28,6 +28,7 @@ type holder struct {
 	view  *repository.View
 	o     serve.Options
 	there *buffer.Pool // of the receiver
+	disk  Identity     // whose beginning is sent with its root, where this is not zero
 
 	asked  atomic.Int64 // requests
 	stored atomic.Int64 // bytes of frames sent
@@ -57,7 +58,10 @@ func (h *holder) Fetch(ctx context.Context, want []chunk.ID, fn func(frames []Ar
 	defer cancel()
 	sending.Go(func() {
 		out := wire.NewWriter(w)
-		_, err := serve.Frames(ctx, h.view, want, h.o, out)
+		want, err := serve.Beginning(ctx, h.view, h.disk.Root, h.disk.Table, want, h.o, out)
+		if err == nil {
+			_, err = serve.Frames(ctx, h.view, want, h.o, out)
+		}
 		w.CloseWithError(errors.Join(err, out.End()))
 	})
 	in := wire.NewReader(r, buf.Bytes())

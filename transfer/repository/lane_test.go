@@ -79,3 +79,40 @@ func TestLane(t *testing.T) {
 		t.Errorf("nodes are of streams %v and %v", a, b)
 	}
 }
+
+// Hasten sends packs that are worth it without waiting for more, and leaves those that are not.
+func TestHasten(t *testing.T) {
+	g := newRig(t)
+	w := g.writer(t, 7, nil)
+	frames := g.frames(t, 400, 4, 80_000)
+	var bytes, n int
+	for bytes < worthSending/2 {
+		frames[n].add(t, w, pack.Data)
+		bytes += len(frames[n].stored)
+		n++
+	}
+	sent := func() int { // or on its way
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return int(w.stats.packs.Load()) + len(w.open) - len(w.filling)
+	}
+	if w.Hasten(); sent() != 0 {
+		t.Errorf("%d packs sent for %d bytes", sent(), bytes)
+	}
+	for bytes < worthSending {
+		frames[n].add(t, w, pack.Data)
+		bytes += len(frames[n].stored)
+		n++
+	}
+	if w.Hasten(); sent() != 1 {
+		t.Errorf("%d packs sent for %d bytes, want 1", sent(), bytes)
+	}
+	frames[n].add(t, w, pack.Data)
+	refs, err := w.Finish(t.Context(), digest.Of([]byte("root")), digest.Of([]byte("table")), 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	holds(t, open(t, g.repo, refs), frames[:n+1])
+	w.Close()
+	w.Hasten() // of one that is closed does nothing
+}

@@ -393,3 +393,40 @@ func TestTreeAndWanted(t *testing.T) {
 		}
 	}
 }
+
+// Who asks for a disk's root gets in one frame what it would ask for next; who asks for anything else gets that alone.
+func TestBeginning(t *testing.T) {
+	r := servetest.Random(t)
+	g := servetest.New(t, servetest.Memory())
+	d := g.Publish(servetest.NewDisk(r, 24<<20), servetest.Params())
+	v := g.View()
+	ids, err := manifest.Beginning(t.Context(), v, d.Root, d.Table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := chunk.Hash([]byte("other"))
+	got := newReceived(t, g)
+	left, err := Beginning(t.Context(), v, d.Root, d.Table, []chunk.ID{d.Root, other, d.Table}, options(g), got)
+	if err != nil || !slices.Equal(left, []chunk.ID{other}) || got.frames != 1 || len(got.chunks) != len(ids) {
+		t.Errorf("%d frames with %d of %d nodes, %d left; %v", got.frames, len(got.chunks), len(ids), len(left), err)
+	}
+	for _, id := range ids {
+		if got.chunks[id] == nil {
+			t.Errorf("node %s did not come", id.Short())
+		}
+	}
+	for name, c := range map[string]struct{ root, want chunk.ID }{
+		"not the root":             {d.Root, d.Table},
+		"a root that is not there": {other, other},
+	} {
+		got := newReceived(t, g)
+		left, err := Beginning(t.Context(), v, c.root, d.Table, []chunk.ID{c.want}, options(g), got)
+		if err != nil || len(left) != 1 || got.frames != 0 {
+			t.Errorf("%s: %d frames, %d left, %v", name, got.frames, len(left), err)
+		}
+	}
+	broken := errors.New("broken pipe")
+	if _, err := Beginning(t.Context(), v, d.Root, d.Table, []chunk.ID{d.Root}, options(g), &received{t: t, fail: broken}); !errors.Is(err, broken) {
+		t.Errorf("%v, want the writer's error", err)
+	}
+}

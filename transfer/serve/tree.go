@@ -30,39 +30,41 @@ func Tree(ctx context.Context, g manifest.Getter, root chunk.ID, w NodeWriter) e
 	return nil
 }
 
-// Beginning sends the nodes that comparing with a disk begins with (manifest.Beginning), in one frame, as far as they fit in one. Who asks for the roots
-// would ask for the others next, and wait a round trip for each level. It returns what it sent.
-func Beginning(ctx context.Context, g manifest.Getter, root, table chunk.ID, o Options, w FrameWriter) (sent []chunk.ID, err error) {
+// Beginning answers who asks for the root of a disk: it sends what comparing begins with (manifest.Beginning) in one frame, as far as that fits in one, since
+// it would be asked for next, and each level would cost a round trip. It returns what is left of want; that is all of it where the root is not asked for or
+// the nodes cannot be read: what is wrong comes out the ordinary way. The error is of w, or of ctx.
+func Beginning(ctx context.Context, g manifest.Getter, root, table chunk.ID, want []chunk.ID, o Options, w FrameWriter) (left []chunk.ID, err error) {
+	if !slices.Contains(want, root) {
+		return want, nil
+	}
 	ids, err := manifest.Beginning(ctx, g, root, table)
 	if err != nil {
-		return nil, fmt.Errorf("read the beginning of a disk: %w", err)
+		return want, ctx.Err()
 	}
 	mem, err := o.Pool.Get(ctx, frame.DefaultTarget+frame.Bound(frame.DefaultTarget))
 	if err != nil {
-		return nil, fmt.Errorf("memory for the beginning of a disk: %w", err)
+		return want, fmt.Errorf("memory for the beginning of a disk: %w", err)
 	}
 	defer mem.Release()
-	plain, stored := mem.Bytes()[:0:frame.DefaultTarget], mem.Bytes()[frame.DefaultTarget:]
+	plain, room := mem.Bytes()[:0:frame.DefaultTarget], mem.Bytes()[frame.DefaultTarget:]
+	sent := map[chunk.ID]bool{}
 	var refs []chunk.Ref
 	for _, id := range ids {
 		node, err := g.Node(ctx, id)
 		if err != nil {
-			return nil, fmt.Errorf("read the beginning of a disk: %w", err)
+			return want, ctx.Err()
 		}
-		if len(plain)+len(node) > cap(plain) {
+		if sent[id] || len(plain)+len(node) > cap(plain) {
 			break
 		}
-		plain = append(plain, node...)
-		refs, sent = append(refs, chunk.Ref{ID: id, Length: uint32(len(node))}), append(sent, id)
+		plain, sent[id] = append(plain, node...), true
+		refs = append(refs, chunk.Ref{ID: id, Length: uint32(len(node))})
 	}
-	if len(refs) == 0 {
-		return nil, nil
-	}
-	stored, _, err = frame.Encode(stored[:0], plain, o.Encoder)
+	stored, _, err := frame.Encode(room[:0], plain, o.Encoder)
 	if err != nil {
-		return nil, err
+		return want, err
 	}
-	return sent, w.Frame(refs, stored)
+	return slices.DeleteFunc(slices.Clone(want), func(id chunk.ID) bool { return sent[id] }), w.Frame(refs, stored)
 }
 
 // ErrNotInDisk is returned for a chunk that is not in the span that a reader names.
