@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"loggia/blobstore"
 	"loggia/testing/faults"
@@ -229,18 +231,25 @@ func (h *hasty) Hasten() {
 
 // The target is told once that little is left: when all of it is on its way, and before it has come.
 func TestTheTargetIsToldOfTheEnd(t *testing.T) {
-	w := newWorld(t, 24<<20)
-	v := w.to.View()
-	out := w.to.Writer(v)
-	target := &hasty{Target: NewTarget(v, out)}
-	o := optionsFor(t, w.to, w.v1, &meterOf{t: t}, newHolder("a", w.from, w.to))
-	o.Streams = 1 // the last flight begins when all others have landed
-	if err := Run(t.Context(), target, o); err != nil {
-		t.Fatal(err)
-	}
-	if target.hastened != 1 || target.before == 0 || target.before >= target.added {
-		t.Errorf("told %d times, after %d of %d frames", target.hastened, target.before, target.added)
-	}
-	w.to.Finish(out, w.v1)
-	w.to.Check(w.v1, w.d1)
+	synctest.Test(t, func(t *testing.T) { // in which what was asked for comes when nothing else can be done
+		w := newWorld(t, 24<<20)
+		v := w.to.View()
+		out := w.to.Writer(v)
+		target := &hasty{Target: NewTarget(v, out)}
+		h := newHolder("a", w.from, w.to)
+		late := &source{Source: h, fetch: func(ctx context.Context, want []chunk.ID, fn pass) ([]chunk.ID, error) {
+			time.Sleep(time.Millisecond) // of the bubble's time
+			return h.Fetch(ctx, want, singly(fn))
+		}}
+		o := optionsFor(t, w.to, w.v1, &meterOf{t: t}, late)
+		o.Streams = 1 // the last flight begins when all others have landed
+		if err := Run(t.Context(), target, o); err != nil {
+			t.Fatal(err)
+		}
+		if target.hastened != 1 || target.before == 0 || target.before >= target.added {
+			t.Errorf("told %d times, after %d of %d frames", target.hastened, target.before, target.added)
+		}
+		w.to.Finish(out, w.v1)
+		w.to.Check(w.v1, w.d1)
+	})
 }

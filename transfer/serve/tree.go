@@ -50,11 +50,14 @@ func Beginning(ctx context.Context, g manifest.Getter, root, table chunk.ID, wan
 	sent := map[chunk.ID]bool{}
 	var refs []chunk.Ref
 	for _, id := range ids {
+		if sent[id] {
+			continue
+		}
 		node, err := g.Node(ctx, id)
 		if err != nil {
 			return want, ctx.Err()
 		}
-		if sent[id] || len(plain)+len(node) > cap(plain) {
+		if len(plain)+len(node) > cap(plain) {
 			break
 		}
 		plain, sent[id] = append(plain, node...), true
