@@ -48,7 +48,7 @@ var allJobs = []job{
 // deltaTools re-send less than a whole image; plainTools show what incompressible bytes cost.
 var (
 	deltaTools = []string{loggia, alone, "restic", "kopia", "desync", "desync-256K"}
-	plainTools = []string{loggia, alone, "mc", "rclone", "aws"}
+	plainTools = []string{loggia, alone, checked, plain, "mc", "rclone", "aws"}
 )
 
 func jobNames() []string {

@@ -82,7 +82,7 @@ func (b *bench) table(j job) error {
 
 // engine prints what the rows that are no peers take, and what that is of others' time in the same job.
 func (b *bench) engine() error {
-	t := measure.Table{Head: []string{"what the parts take", "", "s", "of loggia", "of zstd pipe", "of kopia"}}
+	t := measure.Table{Head: []string{"what the parts take", "", "s", "of loggia", "of zstd pipe", "of kopia", "of restic", "of mc"}}
 	rows := 0
 	for _, j := range b.jobs {
 		for _, name := range parts {
@@ -93,7 +93,7 @@ func (b *bench) engine() error {
 			of := func(tool string) string {
 				return number(b.ratio(mine, b.of(j.Name, tool), result.seconds).Median, "%.2f")
 			}
-			t.Row(j.Name, name, fmt.Sprintf("%.2f", measure.Over(mine, result.seconds).Median), of(loggia), of("zstd-pipe"), of("kopia"))
+			t.Row(j.Name, name, fmt.Sprintf("%.2f", measure.Over(mine, result.seconds).Median), of(loggia), of("zstd-pipe"), of("kopia"), of("restic"), of("mc"))
 			rows++
 		}
 	}

@@ -14,11 +14,12 @@ const (
 	blind   = "blind"        // the same objects, read and written by one client that looks at none
 	hashed  = "blind-hashed" // the same, and what arrives is hashed
 	relayed = "relayed"      // that over one more connection
+	plain   = "relayed-file" // the file as it is, by way of a node that hashes it
 )
 
 // parts are the rows that say what a part of the work takes; of copies are those that copy like nobody would.
 var (
-	parts  = []string{alone, checked, blind, hashed, relayed}
+	parts  = []string{alone, checked, blind, hashed, relayed, plain}
 	copies = []string{blind, hashed, relayed}
 )
 
@@ -66,6 +67,8 @@ var allTools = []tool{
 		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("publish"), replicate: bareStep("hashed")}},
 	{Name: relayed, version: `echo "the client of stores as this program was built with it"`, s3Only: true,
 		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("publish"), replicate: bareStep("relayed")}},
+	{Name: plain, version: `echo "the client of stores as this program was built with it"`, s3Only: true, whole: true,
+		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("put")}},
 	{Name: "zstd-pipe", programs: []string{"zstd"}, version: `zstd --version`,
 		steps: map[string]string{
 			publish:   `zstd -q -1 -T0 -c "$IMAGE" | put $NAME.zst`,

@@ -31,7 +31,7 @@ type task struct {
 
 var steps = map[string]func(*task, context.Context) error{
 	"prepare": (*task).prepare, "publish": (*task).publish, "publish-checked": (*task).publishChecked,
-	"replicate": (*task).replicate, "blind": (*task).blind, "hashed": (*task).hashed, "relayed": (*task).relayed, "pull": (*task).pull,
+	"replicate": (*task).replicate, "blind": (*task).blind, "hashed": (*task).hashed, "relayed": (*task).relayed, "put": (*task).put, "pull": (*task).pull,
 }
 
 // Run does a step; the environment is that of the rig's scripts.

@@ -2,6 +2,8 @@ package bare
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -15,6 +17,37 @@ import (
 func TestSteps(t *testing.T) {
 	for _, how := range [][2]string{{"publish", "replicate"}, {"publish-checked", "blind"}, {"publish", "hashed"}, {"publish", "relayed"}} {
 		t.Run(how[0]+" "+how[1], func(t *testing.T) { testSteps(t, how[0], how[1]) })
+	}
+}
+
+// TestPut writes a file as it is: its pieces in order are the file.
+func TestPut(t *testing.T) {
+	dir := t.TempDir()
+	want := servetest.NewDisk(servetest.Random(t), 2*piece+12345)
+	image := filepath.Join(dir, "rand.raw")
+	if err := os.WriteFile(image, want, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := filesystem.Open(filepath.Join(dir, regionA), filesystem.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &task{work: dir, image: image, name: "rand", dial: func(string, blobstore.Checksum) (blobstore.Store, error) { return s, nil }}
+	if err := k.run(t.Context(), "put"); err != nil {
+		t.Fatal(err)
+	}
+	var got []byte
+	err = s.List(t.Context(), "", "", func(i blobstore.Info) error {
+		r, err := s.Get(t.Context(), i.Key, 0, -1)
+		if err != nil {
+			return err
+		}
+		b, err := io.ReadAll(r)
+		got = append(got, b...)
+		return errors.Join(err, r.Close())
+	})
+	if err != nil || !bytes.Equal(got, want) {
+		t.Fatalf("%d bytes were written that are not the file's %d; %v", len(got), len(want), err)
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"io"
 	"math/big"
 	"net"
+	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -28,6 +30,64 @@ func (t *task) relayed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return relay(ctx, to, func(ctx context.Context, next func(object) error) error {
+		return lacking(ctx, from, to, func(i blobstore.Info) error {
+			return next(object{key: i.Key, size: i.Size, read: func(b []byte) error {
+				r, err := from.Get(ctx, i.Key, 0, -1)
+				if err != nil {
+					return err
+				}
+				_, err = io.ReadFull(r, b)
+				return errors.Join(err, r.Close())
+			}})
+		})
+	})
+}
+
+// piece is how many bytes of a file lie in one object: as many as in a pack of data.
+const piece = 8 << 20
+
+// put brings the image to the store of a, as it is, by way of a node that believes nobody: who reads hashes each piece, to say what it is,
+// and who writes hashes it again, with TLS between them. It is the least that a publish does of what neither compresses nor is known.
+func (t *task) put(ctx context.Context) error {
+	to, err := t.dial(regionA, t.known.Checksums[regionA])
+	if err != nil {
+		return err
+	}
+	file, err := os.Open(t.image)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	return relay(ctx, to, func(_ context.Context, next func(object) error) error {
+		for at := int64(0); at < info.Size(); at += piece {
+			o := object{key: fmt.Sprintf("%s/%012d", t.name, at), size: min(piece, info.Size()-at)}
+			o.read = func(b []byte) error {
+				_, err := file.ReadAt(b, at)
+				_ = sha256.Sum256(b)
+				return err
+			}
+			if err := next(o); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// object is one that is to be written.
+type object struct {
+	key  string
+	size int64
+	read func([]byte) error // fills all of it
+}
+
+// relay has some readers send what list calls next with to some that write it, each pair over a connection with TLS.
+func relay(ctx context.Context, to blobstore.Store, list func(ctx context.Context, next func(object) error) error) error {
 	own, err := certificate()
 	if err != nil {
 		return err
@@ -39,12 +99,12 @@ func (t *task) relayed(ctx context.Context) error {
 	defer l.Close()
 	g, ctx := errgroup.WithContext(ctx)
 	defer context.AfterFunc(ctx, func() { l.Close() })() // ends the Accepts
-	objects := make(chan blobstore.Info)
+	objects := make(chan object)
 	g.Go(func() error {
 		defer close(objects)
-		return lacking(ctx, from, to, func(i blobstore.Info) error {
+		return list(ctx, func(o object) error {
 			select {
-			case objects <- i:
+			case objects <- o:
 				return nil
 			case <-ctx.Done():
 				return ctx.Err()
@@ -59,39 +119,35 @@ func (t *task) relayed(ctx context.Context) error {
 			}
 			return receive(ctx, c, to)
 		})
-		g.Go(func() error { return send(ctx, l.Addr(), from, objects) })
+		g.Go(func() error { return send(ctx, l.Addr(), objects) })
 	}
 	return g.Wait()
 }
 
 // send reads objects and sends each with its length and key, and waits until it is written.
-func send(ctx context.Context, to net.Addr, from blobstore.Store, objects <-chan blobstore.Info) error {
+func send(ctx context.Context, to net.Addr, objects <-chan object) error {
 	c, err := tls.Dial(to.Network(), to.String(), &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13}) // both ends are this process
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
-	for i := range objects {
-		r, err := from.Get(ctx, i.Key, 0, -1)
-		if err != nil {
-			return err
+	var content []byte
+	for o := range objects {
+		content = slices.Grow(content[:0], int(o.size))[:o.size]
+		if err := o.read(content); err != nil {
+			return fmt.Errorf("read %s: %w", o.key, err)
 		}
-		object := make([]byte, i.Size)
-		_, err = io.ReadFull(r, object)
-		if err = errors.Join(err, r.Close()); err != nil {
-			return fmt.Errorf("read %s: %w", i.Key, err)
-		}
-		head := binary.LittleEndian.AppendUint64(nil, uint64(i.Size))
-		head = append(binary.LittleEndian.AppendUint64(head, uint64(len(i.Key))), i.Key...)
+		head := binary.LittleEndian.AppendUint64(nil, uint64(o.size))
+		head = append(binary.LittleEndian.AppendUint64(head, uint64(len(o.key))), o.key...)
 		if _, err := c.Write(head); err != nil {
 			return err
 		}
-		if _, err := c.Write(object); err != nil {
+		if _, err := c.Write(content); err != nil {
 			return err
 		}
 		if _, err := io.ReadFull(c, head[:1]); err != nil {
-			return fmt.Errorf("answer for %s: %w", i.Key, err)
+			return fmt.Errorf("answer for %s: %w", o.key, err)
 		}
 	}
 	return nil
@@ -101,6 +157,7 @@ func send(ctx context.Context, to net.Addr, from blobstore.Store, objects <-chan
 func receive(ctx context.Context, c net.Conn, to blobstore.Store) error {
 	defer c.Close()
 	defer context.AfterFunc(ctx, func() { c.Close() })()
+	var content []byte
 	for {
 		var head [16]byte
 		if _, err := io.ReadFull(c, head[:]); errors.Is(err, io.EOF) {
@@ -108,16 +165,17 @@ func receive(ctx context.Context, c net.Conn, to blobstore.Store) error {
 		} else if err != nil {
 			return err
 		}
-		object := make([]byte, binary.LittleEndian.Uint64(head[:]))
+		size := int(binary.LittleEndian.Uint64(head[:]))
+		content = slices.Grow(content[:0], size)[:size]
 		key := make([]byte, binary.LittleEndian.Uint64(head[8:]))
 		if _, err := io.ReadFull(c, key); err != nil {
 			return err
 		}
-		if _, err := io.ReadFull(c, object); err != nil {
+		if _, err := io.ReadFull(c, content); err != nil {
 			return err
 		}
-		_ = sha256.Sum256(object)
-		if err := to.Put(ctx, string(key), object); err != nil {
+		_ = sha256.Sum256(content)
+		if err := to.Put(ctx, string(key), content); err != nil {
 			return err
 		}
 		if _, err := c.Write([]byte{1}); err != nil {
