@@ -1,4 +1,4 @@
-// Package bulk dials TLS for HTTP clients whose requests carry large bodies that lie in memory.
+// Package bulk dials TLS for HTTP clients of large bodies: those of requests lie in memory, and answers are read in large parts.
 package bulk
 
 import (
@@ -29,7 +29,7 @@ func TLS(dial Dial, conf *tls.Config, timeout time.Duration) Dial {
 		if own.ServerName == "" {
 			own.ServerName = host
 		}
-		t := tls.Client(c, own)
+		t := tls.Client(newAhead(c), own)
 		if err := shake(ctx, t, timeout); err != nil {
 			c.Close()
 			return nil, err

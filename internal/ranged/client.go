@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"loggia/internal/bulk"
 )
 
 // Options say from where links are followed.
@@ -86,8 +88,9 @@ func transport(conf *tls.Config, stall, connect time.Duration) *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            d.DialContext,
+		DialTLSContext:         bulk.TLS(d.DialContext, conf, connect),
 		Protocols:              protocols,
-		TLSClientConfig:        conf,
+		TLSClientConfig:        conf, // behind a proxy
 		TLSHandshakeTimeout:    connect,
 		ResponseHeaderTimeout:  stall,
 		MaxResponseHeaderBytes: 64 << 10,

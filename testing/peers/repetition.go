@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,7 +84,7 @@ func (s *site) do(ctx context.Context, t tool, j job, rep int) (result, error) {
 	r := result{Tool: t.Name, Job: j.Name, Rep: rep}
 	where := client
 	if j.step == replicate {
-		where = regionA
+		where = cmp.Or(t.at, regionA)
 	}
 	image, out := s.b.image(j.image), s.out(t, j.image)
 	vars := []string{"IMAGE=" + image, "NAME=" + j.image, "NUMBER=" + j.number, "OUT=" + out}

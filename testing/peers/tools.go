@@ -9,18 +9,19 @@ import (
 // Rows that are no peers: nothing is held against them.
 const (
 	loggia  = "loggia"
-	alone   = "bare"         // Loggia's engine without nodes: package bare
-	checked = "bare-checked" // the same where what is published is checked as a node does
-	blind   = "blind"        // the same objects, read and written by one client that looks at none
-	hashed  = "blind-hashed" // the same, and what arrives is hashed
-	relayed = "relayed"      // that over one more connection
-	plain   = "relayed-file" // the file as it is, by way of a node that hashes it
+	alone   = "bare"           // Loggia's engine without nodes: package bare
+	checked = "bare-checked"   // the same where what is published is checked as a node does
+	blind   = "blind"          // the same objects, read and written by one client that looks at none
+	hashed  = "blind-hashed"   // the same, and what arrives is hashed
+	beside  = "blind-hashed-b" // that by a client beside b, where a target is: it reads over the line
+	relayed = "relayed"        // that over one more connection
+	plain   = "relayed-file"   // the file as it is, by way of a node that hashes it
 )
 
 // parts are the rows that say what a part of the work takes; of copies are those that copy like nobody would.
 var (
-	parts  = []string{alone, checked, blind, hashed, relayed, plain}
-	copies = []string{blind, hashed, relayed}
+	parts  = []string{alone, checked, blind, hashed, beside, relayed, plain}
+	copies = []string{blind, hashed, beside, relayed}
 )
 
 func isPeer(name string) bool {
@@ -41,6 +42,7 @@ type tool struct {
 	version  string   // script that prints it
 	whole    bool     // copies whole files: v2 costs what v1 did, and is left out
 	s3Only   bool
+	at       string // region in whose network it copies; empty: a
 	before   string
 	steps    map[string]string
 	perhaps  map[string]string // scripts that succeed where the tool at hand has the step
@@ -64,6 +66,8 @@ var allTools = []tool{
 	{Name: blind, version: `echo "the client of stores as this program was built with it"`, s3Only: true,
 		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("publish"), replicate: bareStep("blind")}},
 	{Name: hashed, version: `echo "the client of stores as this program was built with it"`, s3Only: true,
+		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("publish"), replicate: bareStep("hashed")}},
+	{Name: beside, version: `echo "the client of stores as this program was built with it"`, s3Only: true, at: regionB,
 		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("publish"), replicate: bareStep("hashed")}},
 	{Name: relayed, version: `echo "the client of stores as this program was built with it"`, s3Only: true,
 		before: bareStep("prepare"), steps: map[string]string{publish: bareStep("publish"), replicate: bareStep("relayed")}},
